@@ -1,5 +1,6 @@
 //! Directories of servers, listed with every name as it is.
 
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, SystemTime};
@@ -7,46 +8,27 @@ use std::time::{Duration, SystemTime};
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, EmbeddedHost, Folder, Sshd, directory, text, user};
+use crate::helper::{Answer, Client, EmbeddedHost, FileServers, Sshd, directory, text, user};
 
-/// A client of a server with a shell and of one with SFTP alone, which have the same files.
-struct Lists {
-    client: Client,
-    folder: Folder,
-    _data: Folder,
-    _sshd: [Sshd; 2],
+/// Servers whose directories are listed.
+struct Lists(FileServers);
+
+impl Deref for Lists {
+    type Target = FileServers;
+
+    fn deref(&self) -> &FileServers {
+        &self.0
+    }
 }
 
 impl Lists {
     async fn start() -> Self {
-        let (folder, data) = (directory(), directory());
-        let client = Client::in_process(data.path(), |_| {}).await;
-        let sshd = [
-            Sshd::start(),
-            Sshd::start_with("ForceCommand internal-sftp"),
-        ];
-        for (name, sshd) in ["shell", "sftp"].iter().zip(&sshd) {
-            let mut login = sshd.login(name);
-            login["readonly"] = json!(true);
-            client.register(login).await;
-        }
-        Self {
-            client,
-            folder,
-            _data: data,
-            _sshd: sshd,
-        }
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        crate::helper::write(self.folder.path().join(name), content);
+        Self(FileServers::of(&["shell", "sftp"]).await)
     }
 
     async fn list(&self, alias: &str, more: Value) -> Answer {
-        let mut arguments = json!({"alias": alias, "path": text(self.folder.path())});
-        let more = more.as_object().unwrap().clone();
-        arguments.as_object_mut().unwrap().extend(more);
-        self.client.call("file_list", arguments).await
+        let path = self.path("");
+        self.call("file_list", alias, &path, more).await
     }
 
     /// Lists on both servers. Both answer the same.
@@ -130,7 +112,7 @@ async fn entries_are_shown_with_mode_owner_size_time_and_target() {
 #[tokio::test]
 async fn the_sizes_of_trees_are_measured_on_request() {
     let lists = Lists::start().await;
-    lists.write("large/a/b", &"x".repeat(300_000));
+    lists.write("large/a/b", "x".repeat(300_000));
     lists.write("-small/c", "1");
     let size = Regex::new(r"(?m) (\d+|-) \S+Z (\S+)/$").unwrap();
     for alias in ["shell", "sftp"] {

@@ -92,6 +92,7 @@ mod roots;
 mod round_trips;
 mod routes;
 mod sealed;
+mod searching;
 mod secrets;
 mod sequence;
 mod servers;

@@ -1,5 +1,6 @@
 //! Reading files on servers that have a shell, and on such as have SFTP alone.
 
+use std::ops::Deref;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -8,79 +9,32 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, EmbeddedHost, Fixture, Folder, Sshd, directory, text, user};
+use crate::helper::{Answer, FileServers, Fixture, Sshd, user};
 
-/// A server, by what it offers.
-const SERVERS: [&str; 4] = ["shell", "busybox", "embedded", "sftp"];
+const SERVERS: [&str; 4] = FileServers::ALL;
 
-/// A client of servers that have the same files, and a folder of theirs.
-struct Servers {
-    client: Client,
-    folder: Folder,
-    data: Folder,
-    _sshd: Vec<Sshd>,
-    _embedded: EmbeddedHost,
-}
+/// Servers whose files are read.
+struct Servers(FileServers);
 
-/// The configuration of a server whose programs are all of Busybox.
-fn with_busybox(folder: &Path) -> String {
-    let tools = folder.join("bin");
-    std::fs::create_dir(&tools).unwrap();
-    let install = ["--install", "-s", &text(&tools)];
-    let installed = Command::new("busybox").args(install).status();
-    assert!(installed.unwrap().success());
-    format!("SetEnv PATH={}", text(&tools))
+impl Deref for Servers {
+    type Target = FileServers;
+
+    fn deref(&self) -> &FileServers {
+        &self.0
+    }
 }
 
 impl Servers {
     async fn start() -> Self {
-        Self::of(&SERVERS).await
+        Self(FileServers::start().await)
     }
 
-    async fn of(names: &[&str]) -> Self {
-        let (folder, data) = (directory(), directory());
-        let client = Client::in_process(data.path(), |_| {}).await;
-        let embedded = EmbeddedHost::start().await;
-        let mut all = Vec::new();
-        for name in names {
-            let sshd = match *name {
-                "shell" => Sshd::start(),
-                "busybox" => Sshd::prepared(with_busybox),
-                "sftp" => Sshd::start_with("ForceCommand internal-sftp"),
-                other => {
-                    client.add(other, &embedded).await;
-                    continue;
-                }
-            };
-            let mut login = sshd.login(name);
-            login["readonly"] = json!(true);
-            client.register(login).await;
-            all.push(sshd);
-        }
-        Self {
-            client,
-            folder,
-            data,
-            _sshd: all,
-            _embedded: embedded,
-        }
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        text(&path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        text(&self.folder.path().join(name))
+    async fn of(kinds: &[&str]) -> Self {
+        Self(FileServers::of(kinds).await)
     }
 
     async fn read(&self, alias: &str, path: &str, more: Value) -> Answer {
-        let mut arguments = json!({"alias": alias, "path": path});
-        let more = more.as_object().unwrap().clone();
-        arguments.as_object_mut().unwrap().extend(more);
-        self.client.call("file_read", arguments).await
+        self.call("file_read", alias, path, more).await
     }
 
     /// Reads on each server. The answers are the same but for what is said of the way.
@@ -370,7 +324,6 @@ async fn a_file_without_the_right_to_it_is_refused() {
 #[tokio::test]
 async fn keys_and_shadow_files_are_not_read_through_any_link() {
     let servers = Servers::start().await;
-    std::fs::create_dir(servers.path(".ssh")).unwrap();
     let key = servers.write(".ssh/id_ed25519", "secret of the key\n");
     let named = servers.write(
         "notes",

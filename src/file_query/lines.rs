@@ -131,9 +131,7 @@ impl MatchContext {
     /// Takes a line, and puts what is to be kept at the end of `chosen`. Returns the lines that were put there.
     fn take(&mut self, number: u64, line: &[u8], chosen: &mut Vec<u8>) -> u64 {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let is_match = self
-            .pattern
-            .is_match(line.strip_suffix(b"\r").unwrap_or(line));
+        let is_match = self.pattern.is_match(line);
         if !is_match && self.after == 0 {
             self.before.push_back(line.to_vec());
             if self.before.len() > self.context {

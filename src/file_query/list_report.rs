@@ -48,7 +48,7 @@ impl Listing {
             ..FileReport::default()
         };
         if shown < total {
-            report.heading.push_str(&format!(", {shown} shown"));
+            report.heading = format!("{}, {shown} shown", report.heading);
             let more = more.map(|more| format!("more: {more}, or "));
             let more = more.unwrap_or_default();
             report.notes.push(format!("({more}name some by match)"));

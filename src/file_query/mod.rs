@@ -7,17 +7,19 @@
 //! | `query`, `context` | the questions, as a record holds them; the server that they are put to |
 //! | `read`, `read_report` | a part of a file: the question, and the answer in words |
 //! | `list`, `entries`, `list_report` | the entries of a directory or a tree: the question, and the answer in words |
+//! | `search`, `found_lines`, `search_report` | the lines of files that match a pattern: the question, the lines, and the answer in words |
 //! | `name` | names of files, as answers show them |
 //! | `content` | a file as far as it was read |
 //! | `parts` | the parts of a script's answer |
 //! | `problem` | the reasons for which a path cannot be read |
-//! | `lines`, `over_sftp` | choosing lines of a file without a shell |
+//! | `lines`, `over_sftp`, `search_over_sftp` | choosing lines of files without a shell |
 //! | `text` | the text of a file, as an answer shows it |
 //! | `report` | what a query has found, in words |
 
 mod content;
 mod context;
 mod entries;
+mod found_lines;
 mod lines;
 mod list;
 mod list_report;
@@ -29,6 +31,9 @@ mod query;
 mod read;
 mod read_report;
 mod report;
+mod search;
+mod search_over_sftp;
+mod search_report;
 mod text;
 
 pub(crate) use content::is_private_key;
@@ -38,3 +43,4 @@ pub use list::ListQuery;
 pub use query::FileQuery;
 pub use read::ReadQuery;
 pub use report::FileReport;
+pub use search::SearchQuery;

@@ -27,7 +27,7 @@ fn quoted(name: &[u8]) -> String {
                 '\n' => shown.push_str("\\n"),
                 '\t' => shown.push_str("\\t"),
                 '\r' => shown.push_str("\\r"),
-                control @ '\0'..='\x1F' | control @ '\x7F' => {
+                control @ ('\0'..='\x1F' | '\x7F') => {
                     write!(shown, "\\x{:02x}", u32::from(control)).expect("a string takes all");
                 }
                 hidden if is_hidden(hidden) => {

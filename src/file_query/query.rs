@@ -6,17 +6,24 @@ use super::context::QueryContext;
 use super::list::ListQuery;
 use super::read::ReadQuery;
 use super::report::FileReport;
+use super::search::SearchQuery;
 use crate::error::Error;
 use crate::sftp::RemoteFiles;
+use crate::ssh::Bound;
 
 /// A question, named after the tool that asks it. Its script gets nothing from the caller but its arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "tool", content = "arguments", rename_all = "snake_case")]
+#[serde(tag = "tool", content = "arguments")]
 pub enum FileQuery {
     /// A part of a file.
-    FileRead(ReadQuery),
+    #[serde(rename = "file_read")]
+    Read(ReadQuery),
     /// The entries of a directory or a tree.
-    FileList(ListQuery),
+    #[serde(rename = "file_list")]
+    List(ListQuery),
+    /// The lines of files that match a pattern.
+    #[serde(rename = "file_search")]
+    Search(SearchQuery),
 }
 
 impl FileQuery {
@@ -26,55 +33,83 @@ impl FileQuery {
     /// The tool that asks it.
     pub fn tool(&self) -> &'static str {
         match self {
-            Self::FileRead(_) => "file_read",
-            Self::FileList(_) => "file_list",
+            Self::Read(_) => "file_read",
+            Self::List(_) => "file_list",
+            Self::Search(_) => "file_search",
         }
     }
 
     /// The path that it is about.
     pub fn path(&self) -> &str {
         match self {
-            Self::FileRead(query) => &query.path,
-            Self::FileList(query) => &query.path,
+            Self::Read(query) => &query.path,
+            Self::List(query) => &query.path,
+            Self::Search(query) => &query.path,
         }
     }
 
     /// Refuses arguments that are wrong.
     pub fn check(&self) -> Result<(), Error> {
         match self {
-            Self::FileRead(query) => query.check(),
-            Self::FileList(query) => query.check(),
+            Self::Read(query) => query.check(),
+            Self::List(query) => query.check(),
+            Self::Search(query) => query.check(),
         }
     }
 
     /// The texts in it.
     pub fn texts(&mut self) -> Vec<&mut String> {
-        let (path, pattern) = match self {
-            Self::FileRead(query) => (&mut query.path, &mut query.around),
-            Self::FileList(query) => (&mut query.path, &mut query.pattern),
-        };
-        [path].into_iter().chain(pattern).collect()
+        match self {
+            Self::Read(ReadQuery {
+                path, around: text, ..
+            })
+            | Self::List(ListQuery {
+                path,
+                pattern: text,
+                ..
+            }) => [path].into_iter().chain(text).collect(),
+            Self::Search(query) => {
+                let SearchQuery {
+                    path,
+                    pattern,
+                    name,
+                    ..
+                } = query;
+                [path, pattern].into_iter().chain(name).collect()
+            }
+        }
     }
 
     /// The script that asks it; each part of its answer begins with the token. There is none for a question that
     /// SFTP answers better.
     pub fn script(&self, token: &str) -> Result<Option<String>, Error> {
         match self {
-            Self::FileRead(query) => query.script(token).map(Some),
-            Self::FileList(_) => Ok(None),
+            Self::Read(query) => query.script(token).map(Some),
+            Self::List(_) => Ok(None),
+            Self::Search(query) => query.script(token).map(Some),
         }
     }
 
-    /// Reads the answer of the script; `None` if it is none.
+    /// The most that is taken of the script's answer.
+    pub fn bound(&self) -> Bound {
+        match self {
+            Self::Read(_) | Self::List(_) => Bound::default(),
+            Self::Search(query) => query.bound(),
+        }
+    }
+
+    /// Reads the answer of the script, with what it wrote to standard error; `None` if it is none.
     pub fn parse(
         &self,
         answer: &[u8],
+        complaints: &str,
         token: &str,
         context: QueryContext<'_>,
     ) -> Option<Result<FileReport, Error>> {
         match self {
-            Self::FileRead(query) => query.parse(answer, token, context),
-            Self::FileList(_) => None,
+            Self::Read(query) => query.parse(answer, token, context),
+            Self::List(_) => None,
+            Self::Search(query) => query.parse(answer, complaints, token, context),
         }
     }
 
@@ -86,8 +121,9 @@ impl FileQuery {
         mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
     ) -> Result<FileReport, Error> {
         match self {
-            Self::FileRead(query) => query.ask_over_sftp(files, context, mask).await,
-            Self::FileList(query) => query.ask_over_sftp(files, context).await,
+            Self::Read(query) => query.ask_over_sftp(files, context, mask).await,
+            Self::List(query) => query.ask_over_sftp(files, context).await,
+            Self::Search(query) => query.ask_over_sftp(files, context, mask).await,
         }
     }
 }

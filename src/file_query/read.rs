@@ -132,8 +132,8 @@ impl ReadQuery {
             return Some(Err(refusal(words, &self.path, "around")));
         }
         content(&parts, "end")?;
-        let content = FileContent::of(&parts, context.charset)?;
-        Some(self.report(&content, context))
+        let file = FileContent::of(&parts, context.charset)?;
+        Some(self.report(&file, context))
     }
 
     /// Asks it over SFTP.
@@ -143,10 +143,10 @@ impl ReadQuery {
         context: QueryContext<'_>,
         mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
     ) -> Result<FileReport, Error> {
-        let mut content = over_sftp::read(self, files, context).await?;
-        content.sample = mask(content.sample);
-        content.text = mask(content.text);
-        let mut report = self.report(&content, context)?;
+        let mut file = over_sftp::read(self, files, context).await?;
+        file.sample = mask(file.sample);
+        file.text = mask(file.text);
+        let mut report = self.report(&file, context)?;
         report.notes.push(over_sftp::NOTE.to_owned());
         Ok(report)
     }

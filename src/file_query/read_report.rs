@@ -35,16 +35,14 @@ impl ReadQuery {
             report.notes.push(note);
         }
         let sample = if file.is_wide { &[][..] } else { &file.sample };
-        match TextForm::of(sample, &file.text, file.locale) {
-            Some(form) => self.show(file, form, context.alias, &mut report),
-            None => {
-                report.heading.push_str(", binary data");
-                let first = &file.sample[..file.sample.len().min(BINARY_SHOWN)];
-                report
-                    .notes
-                    .push(format!("(the first {} bytes in hex)", first.len()));
-                report.text = in_hex(first);
-            }
+        if let Some(form) = TextForm::of(sample, &file.text, file.locale) {
+            self.show(file, form, context.alias, &mut report);
+        } else {
+            report.heading.push_str(", binary data");
+            let first = &file.sample[..file.sample.len().min(BINARY_SHOWN)];
+            let note = format!("(the first {} bytes in hex)", first.len());
+            report.notes.push(note);
+            report.text = in_hex(first);
         }
         Ok(report)
     }

@@ -110,12 +110,23 @@ impl<'a> RemoteFiles<'a> {
         &self,
         path: &str,
         start: u64,
+        visit: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
+    ) -> Result<(), Error> {
+        let file = self.resolve(path).await;
+        let file = file.map_err(|error| error.on_file(path))?;
+        self.scan_path(&file, start, visit).await
+    }
+
+    /// The same for a path as the server has it.
+    pub(crate) async fn scan_path(
+        &self,
+        file: &RemotePath,
+        start: u64,
         mut visit: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
     ) -> Result<(), Error> {
         let scan = async {
-            let file = self.resolve(path).await?;
-            let handle = self.session.open_read(&file).await?;
-            let open = RemoteFile::new(self.session(), &file, handle);
+            let handle = self.session.open_read(file).await?;
+            let open = RemoteFile::new(self.session(), file, handle);
             let range = start..u64::MAX;
             let mut reader = FileReader::within(self.session(), &open.handle, range, SCANNED_AHEAD);
             while let Some(pieces) = reader.next().await? {
@@ -125,7 +136,8 @@ impl<'a> RemoteFiles<'a> {
             }
             Ok(())
         };
-        scan.await.map_err(|error: SftpError| error.on_file(path))
+        scan.await
+            .map_err(|error: SftpError| error.on_file(&file.to_string()))
     }
 
     /// The canonical path: absolute, and without links.

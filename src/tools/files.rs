@@ -1,4 +1,4 @@
-//! Files on servers: reading and listing them.
+//! Files on servers: reading, listing and searching them.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, Parameters, Quantity, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
-use crate::file_query::{FileQuery, ListQuery, ReadQuery, SortKey};
+use crate::file_query::{FileQuery, ListQuery, ReadQuery, SearchQuery, SortKey};
 use crate::guard::Access;
 use crate::job::OutputView;
 use crate::job::kind::file_query::FileLookup;
@@ -64,6 +64,27 @@ struct ListFiles {
     sizes: Switch,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct SearchFiles {
+    /// Server alias.
+    alias: String,
+    /// Path on the server; ~/ is the home directory.
+    path: String,
+    /// Regular expression, for a line.
+    pattern: String,
+    /// Names, as *.conf; or paths, as */*.conf.
+    #[serde(rename = "match")]
+    name: Option<String>,
+    /// Lines before and after a match.
+    context: Option<Quantity>,
+    /// Most lines. Default 100.
+    limit: Option<Quantity>,
+    /// Ignore case.
+    #[serde(default)]
+    ignore_case: Switch,
+}
+
 fn number(quantity: Option<Quantity>) -> Option<u64> {
     quantity.map(|quantity| quantity.0 as u64)
 }
@@ -101,7 +122,7 @@ impl App {
             hash: read.hash.0,
             max_bytes: number(read.max_bytes),
         };
-        let question = FileQuery::FileRead(query);
+        let question = FileQuery::Read(query);
         self.look_up(&call, &read.alias, question).await
     }
 
@@ -120,7 +141,26 @@ impl App {
             limit: number(list.limit),
             sizes: list.sizes.0,
         };
-        let question = FileQuery::FileList(query);
+        let question = FileQuery::List(query);
         self.look_up(&call, &list.alias, question).await
+    }
+
+    /// Search the text files of a directory on a server: by rg where it has that, else by grep -E.
+    #[tool(title = "Search files", meta = declare(Access::ReadsServer, Toolset::Files))]
+    async fn file_search(
+        &self,
+        Parameters(search): Parameters<SearchFiles>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let query = SearchQuery {
+            path: search.path,
+            pattern: search.pattern,
+            name: search.name,
+            context: number(search.context),
+            limit: number(search.limit),
+            ignore_case: search.ignore_case.0,
+        };
+        let question = FileQuery::Search(query);
+        self.look_up(&call, &search.alias, question).await
     }
 }

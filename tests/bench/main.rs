@@ -163,6 +163,23 @@ impl Setup {
         table.compare("download of 1 KB, warm", rounds, all);
     }
 
+    /// Compares reading 100 lines in the middle of a file of 500 MB.
+    fn middle_of_a_file(&mut self, place: &Path, rounds: u64) {
+        let (path, line) = (place.join("long"), format!("{}\n", "x".repeat(99)));
+        std::fs::write(&path, line.repeat(5_000_000)).expect("a file");
+        let command = format!("sed -n '2500000,2500099p;2500099q' {}", path.display());
+        let mut all = peers(self.servers.iter_mut().take(1), |server, _| {
+            let part = json!({"path": path, "from": 2_500_000, "lines": 100, "maxBytes": 20_000});
+            server.ours("file_read", part);
+        });
+        all.push(self.client.peer("ssh sed -n, ControlMaster", |client, _| {
+            client.ssh(&command, true);
+        }));
+        let what = "100 lines in the middle of 500 MB";
+        self.table.compare(what, rounds, all);
+        std::fs::remove_file(&path).expect("it was written");
+    }
+
     /// Compares the first calls of new processes.
     fn first_calls(&mut self, programs: &[Program], rounds: u64) {
         let mut all = fresh(programs, |server| timed(|| server.exec("true")));
@@ -234,6 +251,7 @@ fn near(sshd: &Sshd, place: &Path) {
     let at_once = "200 calls of `true` at once";
     setup.table.compare(at_once, rounds(), burst);
     let after_calls = setup.memory();
+    setup.middle_of_a_file(&place, rounds());
     let (large_file, tree) = (setup.load.large.clone(), setup.load.tree.clone());
     setup.moves(&format!("{large} MiB"), &large_file, rounds());
     setup.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());

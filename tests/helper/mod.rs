@@ -7,6 +7,7 @@ mod client;
 mod disk;
 mod embedded;
 mod eras;
+mod file_servers;
 mod fixture;
 mod http;
 mod keyring;
@@ -36,6 +37,7 @@ pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, r
 pub use disk::SmallDisk;
 pub use embedded::{Dialogue, EmbeddedServer, Event, Fault, LoginTexts, Question, Turn};
 pub use eras::{ERAS, Era, EraSession};
+pub use file_servers::FileServers;
 pub use fixture::{EmbeddedHost, Fixture, SshServer};
 pub use http::Http;
 pub use keyring::Keyring;

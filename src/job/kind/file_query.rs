@@ -20,7 +20,7 @@ use crate::random;
 use crate::sftp::{FileAccess, RemoteFiles};
 use crate::shell::quote;
 use crate::ssh::command::RemoteCommand;
-use crate::ssh::{Bound, ExitOutcome, has_refused_commands, patience};
+use crate::ssh::{ExitOutcome, has_refused_commands, patience};
 
 /// Reads, lists or searches files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl FileLookup {
             line: &format!("sh -c {}", quote(&script)),
             is_script: true,
             limit: limit_of(None, context.config.command_timeout),
-            bound: Bound::default(),
+            bound: self.0.bound(),
             responder: None,
             cancel: context.cancel(),
         };
@@ -120,8 +120,12 @@ impl FileLookup {
             Err(error) => return Answered::Now(Err(error)),
         };
         let answer = stdout.captured().whole().unwrap_or_default();
-        match (self.0.parse(&answer, &token, about), ran.ended) {
-            (Some(answer), ExitOutcome::Exited(_)) => Answered::Now(answer),
+        let complaints = stderr.captured().shown(ran.charset).text;
+        let answer = self.0.parse(&answer, &complaints, &token, about);
+        match (answer, ran.ended) {
+            (Some(answer), ExitOutcome::Exited(_) | ExitOutcome::Bounded(_)) => {
+                Answered::Now(answer)
+            }
             (None, ExitOutcome::Exited(_) | ExitOutcome::Signalled(_) | ExitOutcome::Unknown) => {
                 Answered::BySftp
             }
