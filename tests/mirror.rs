@@ -451,6 +451,99 @@ async fn a_mirror_that_was_killed_is_finished_by_a_retry_without_another_token()
     assert_eq!(approved, json!({}));
 }
 
+#[tokio::test]
+async fn a_mirror_whose_connection_is_cut_among_its_deletions_goes_on() {
+    let fixture = Fixture::embedded().await;
+    plant(&fixture.here("tree"), &[("file", "f")]);
+    for number in 0..20 {
+        write(fixture.there(&format!("copy/old-{number}")), "");
+    }
+    fixture.server.set_fault(Fault::MuteAfterRemovals);
+    let mut arguments =
+        fixture.arguments("upload", &fixture.local("tree"), &fixture.remote("copy"));
+    arguments["mirror"] = json!(true);
+    arguments["background"] = json!(true);
+    let begun = fixture.client.call("task_transfer", arguments).await.ok();
+    let left = || found(&fixture.there("copy")).len();
+    eventually("some are deleted", || left() == 11).await;
+    fixture.server.set_fault(Fault::None);
+    fixture.server.cut();
+    let ended = fixture.client.wait(&begun.facts()["id"]).await.ok();
+    ended.has(&json!({"status": "completed", "filesDone": 1}));
+    assert_eq!(found(&fixture.there("copy")), ["file"]);
+}
+
+#[tokio::test]
+async fn a_file_that_may_not_be_written_is_no_reason_to_delete_it() {
+    let fixture = Fixture::embedded().await;
+    plant(
+        &fixture.here("tree"),
+        &[("a.conf", "new"), ("same.conf", "s"), ("b", "b")],
+    );
+    plant(
+        &fixture.there("copy"),
+        &[("a.conf", "a"), ("same.conf", "s"), ("old", "o")],
+    );
+    let rule = json!({"pattern": format!("* >{}", fixture.remote("copy/*.conf"))});
+    fixture.client.call("policy_blocklist_add", rule).await.ok();
+    let mut arguments =
+        fixture.arguments("upload", &fixture.local("tree"), &fixture.remote("copy"));
+    arguments["mirror"] = json!(true);
+    arguments["dryRun"] = json!(true);
+    let planned = fixture
+        .client
+        .call("task_transfer", arguments.clone())
+        .await;
+    let planned = planned.ok();
+    let expected = json!({"create": 1, "replace": 0, "unchanged": 1, "delete": 1});
+    crate::helper::assert_has(&planned.facts()["plan"], &expected);
+    arguments["dryRun"] = json!(false);
+    let mirrored = fixture.client.call("task_transfer", arguments).await.ok();
+    mirrored.has(&json!({"status": "partial", "filesDone": 1, "unchanged": 1, "deleted": 0}));
+    assert_eq!(
+        found(&fixture.there("copy")),
+        ["a.conf", "b", "old", "same.conf"]
+    );
+}
+
+#[tokio::test]
+async fn a_directory_of_one_server_is_mirrored_to_another() {
+    let fixture = Fixture::embedded().await;
+    let other = Sshd::start();
+    fixture.client.register(other.login("web2")).await;
+    let source = PathBuf::from(other.home("tree"));
+    plant(
+        &source,
+        &[
+            ("same", "s"),
+            ("changed", "new!"),
+            ("x.log", ""),
+            (".gitignore", "x.*\n"),
+        ],
+    );
+    plant(
+        &fixture.there("copy"),
+        &[("same", "s"), ("changed", "old"), ("gone", "g")],
+    );
+    for comparison in ["checksum", "time"] {
+        let arguments = json!({
+            "alias": "web1", "direction": "upload", "source_alias": "web2", "local": source,
+            "remote": fixture.remote("copy"), "mirror": true, "gitignore": true,
+            "onlyChanged": comparison,
+        });
+        let mirrored = fixture.client.call("task_transfer", arguments).await.ok();
+        mirrored.has(&json!({"status": "completed", "failedFiles": []}));
+        assert_eq!(
+            found(&fixture.there("copy")),
+            [".gitignore", "changed", "same"]
+        );
+    }
+    assert_eq!(
+        std::fs::read(fixture.there("copy/changed")).unwrap(),
+        b"new!"
+    );
+}
+
 /// The token that an answer names.
 fn token_in(text: &str) -> String {
     let (_, token) = text.split_once("token: \"").unwrap();

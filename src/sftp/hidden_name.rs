@@ -1,5 +1,7 @@
 //! Names of hidden files beside others: parts, and files that wait while another takes their place.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
 use crate::hex::digits;
@@ -19,6 +21,12 @@ pub(crate) fn part_name(token: &str, name: &[u8], source: &[u8]) -> Vec<u8> {
 /// Names the hidden file that a file `name` is while another takes its place.
 pub(crate) fn aside_name(name: &[u8]) -> Vec<u8> {
     beside(name, &[name], b".old")
+}
+
+/// Returns whether a path looks like that of such a file.
+pub(crate) fn is_beside(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(b".") && (name.ends_with(b".part") || name.ends_with(b".old"))
 }
 
 fn beside(name: &[u8], told_by: &[&[u8]], ending: &[u8]) -> Vec<u8> {

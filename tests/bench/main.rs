@@ -15,6 +15,7 @@
 mod comparison;
 mod line;
 mod mcp;
+mod mirrors;
 mod process;
 mod server;
 mod sshd;
@@ -219,6 +220,13 @@ impl Setup {
         }
     }
 
+    /// Compares mirrors of a large tree.
+    fn mirrors(&mut self, place: &Path, rounds: u64) {
+        let tree = mirrors::plant(place);
+        let ours = &mut self.servers[0];
+        mirrors::compare(ours, &self.client, &tree, place, rounds, &mut self.table);
+    }
+
     /// The memory of each server: now, and its maximum so far.
     fn memory(&self) -> Vec<[Option<f64>; 2]> {
         let ids = self.servers.iter().map(|server| server.mcp.id());
@@ -255,6 +263,7 @@ fn near(sshd: &Sshd, place: &Path) {
     let (large_file, tree) = (setup.load.large.clone(), setup.load.tree.clone());
     setup.moves(&format!("{large} MiB"), &large_file, rounds());
     setup.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
+    setup.mirrors(&place, rounds());
     setup.table.print();
     let in_all = setup.memory();
     let figures = setup.servers.iter().zip(after_calls).zip(in_all);

@@ -150,6 +150,31 @@ impl Client {
         assert!(status.expect("scp is there").success());
     }
 
+    /// Returns whether rsync is installed.
+    pub fn has_rsync() -> bool {
+        let mut command = Command::new("rsync");
+        let command = command.arg("--version").stdout(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// Copies a directory's contents over the connection that is there.
+    pub fn rsync(&self, options: &[&str], from: &Path, to: &Path) {
+        let ssh = format!(
+            "ssh -F {} -o ControlPath={}",
+            self.config.display(),
+            self.socket.display()
+        );
+        let mut command = Command::new("rsync");
+        let status = command
+            .args(options)
+            .args(["-e", &ssh])
+            .arg(format!("{}/", from.display()))
+            .arg(format!("b:{}/", to.display()))
+            .stdin(Stdio::null())
+            .status();
+        assert!(status.expect("rsync is there").success());
+    }
+
     /// Runs a command, over the connection that is there or over a new one.
     pub fn ssh(&self, command: &str, warm: bool) {
         let mut ssh = self.command("ssh", warm);

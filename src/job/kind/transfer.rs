@@ -320,7 +320,10 @@ impl Transfer {
             let failed = summary.failed;
             Error::Transfer { failed }.into()
         } else {
-            let what = format!("{failures} of {total} files failed");
+            let what = match &summary.plan {
+                Some(_) => format!("{failures} could not be copied or deleted"),
+                None => format!("{failures} of {total} files failed"),
+            };
             Ending::of(Status::Partial, what)
         };
         (ending, outcome)

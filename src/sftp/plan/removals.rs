@@ -47,21 +47,21 @@ pub(crate) struct MirroredSource<'a> {
     pub(crate) unknown: HashSet<&'a Path>,
     /// Names of hidden files at the target that the transfer itself needs.
     pub(crate) needed: HashSet<PathBuf>,
-    /// True if a link to a directory counts as a directory.
-    pub(crate) follows: bool,
 }
 
 impl MirroredSource<'_> {
-    /// Finds what is to be removed of a target tree. `may_remove` is asked for each entry.
+    /// Finds what is to be removed of a target tree. A link in the place of a directory stays if it
+    /// `follows` links. `may_remove` is asked for each entry.
     pub(crate) fn removals(
         &self,
         listed: &ListedTree,
+        follows: bool,
         mut may_remove: impl FnMut(&Path) -> bool,
     ) -> Vec<TreeRemoval> {
         let conflicts: HashSet<&Path> = listed
             .entries
             .iter()
-            .filter(|(path, entry)| self.is_in_the_way(path, **entry))
+            .filter(|(path, entry)| self.is_in_the_way(path, **entry, follows))
             .map(|(path, _)| path.as_path())
             .collect();
         let untouchable = listed.untouchable.iter().map(PathBuf::as_path);
@@ -100,10 +100,10 @@ impl MirroredSource<'_> {
     }
 
     /// Returns whether an entry keeps one of the source from being copied to its place.
-    fn is_in_the_way(&self, path: &Path, entry: ListedEntry) -> bool {
+    fn is_in_the_way(&self, path: &Path, entry: ListedEntry, follows: bool) -> bool {
         match (self.entries.get(path), entry) {
             (None, _) | (Some(true), ListedEntry::Directory) => false,
-            (Some(true), ListedEntry::Link) => !self.follows,
+            (Some(true), ListedEntry::Link) => !follows,
             (Some(true), _) | (Some(false), ListedEntry::Directory) => true,
             (Some(false), _) => false,
         }
@@ -210,12 +210,11 @@ mod tests {
                 .collect(),
             unknown: HashSet::new(),
             needed: HashSet::new(),
-            follows: false,
         }
     }
 
     fn removed(source: &MirroredSource<'_>, listed: &ListedTree) -> Vec<String> {
-        let removals = source.removals(listed, |path| !path.ends_with("forbidden"));
+        let removals = source.removals(listed, false, |path| !path.ends_with("forbidden"));
         let shown = removals.iter().map(|removal| removal.path.display());
         shown.map(|path| path.to_string()).collect()
     }
@@ -283,27 +282,31 @@ mod tests {
             ],
             &[],
         );
-        let mut source = source(&[
+        let source = source(&[
             ("now-file", false),
             ("now-dir", true),
             ("linked", true),
             ("readme", false),
         ]);
-        let removals = source.removals(&there, |_| true);
+        let removals = source.removals(&there, false, |_| true);
         let in_the_way = removals.iter().filter(|removal| removal.is_in_the_way);
         let in_the_way: Vec<_> = in_the_way.map(|removal| removal.path.as_path()).collect();
         let expected = ["linked", "now-dir", "now-file/x", "now-file"].map(Path::new);
         assert_eq!(in_the_way, expected);
         let twin = removals.iter().find_map(|removal| removal.twin.as_deref());
         assert_eq!(twin, Some(Path::new("readme")));
-        source.follows = true;
-        assert!(!removed(&source, &there).contains(&"linked".to_owned()));
+        let following = source.removals(&there, true, |_| true);
+        assert!(
+            following
+                .iter()
+                .all(|removal| removal.path != Path::new("linked"))
+        );
     }
 
     #[test]
     fn a_token_is_bound_to_the_place_and_to_every_entry() {
         let there = listed(&[("a", FILE), ("b", FILE)], &[]);
-        let removals = source(&[]).removals(&there, |_| true);
+        let removals = source(&[]).removals(&there, false, |_| true);
         let whole = token("web1 /srv", &removals);
         assert_eq!(whole, token("web1 /srv", &removals));
         assert_ne!(whole, token("web2 /srv", &removals));
@@ -311,7 +314,7 @@ mod tests {
         let there = listed(&[("a", FILE), ("b", ListedEntry::Directory)], &[]);
         assert_ne!(
             whole,
-            token("web1 /srv", &source(&[]).removals(&there, |_| true))
+            token("web1 /srv", &source(&[]).removals(&there, false, |_| true))
         );
     }
 }

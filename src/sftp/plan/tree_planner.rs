@@ -7,18 +7,20 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, in_the_way};
-use crate::sftp::hidden_name::part_name;
+use crate::sftp::hidden_name::{is_beside, part_name};
 use crate::sftp::path::{bytes_of, local_of};
 use crate::sftp::plan::approval::MirrorRules;
 use crate::sftp::plan::clearing::cannot_remove;
 use crate::sftp::plan::destination::Destination;
 use crate::sftp::plan::directories::{CreatedDirectories, DirectoryPlace, create};
 use crate::sftp::plan::exclusion::Exclusion;
-use crate::sftp::plan::listed::ListedTree;
+use crate::sftp::plan::listed::{ListedEntry, ListedTree};
 use crate::sftp::plan::planner::Planner;
 use crate::sftp::plan::removals::{MirroredSource, Removals, needs_token};
 use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
+use crate::sftp::plan::unchanged::is_same_by_time;
 use crate::sftp::plan::{FilePlan, TargetState};
+use crate::sftp::request::Comparison;
 
 /// Placeholder for the metadata of a symbolic link, which nobody needs.
 const LINK_METADATA: Metadata = Metadata {
@@ -69,20 +71,19 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             .map(|(path, metadata)| (path, metadata, true));
         let links = links.into_iter().map(|path| (path, LINK_METADATA, false));
         let mut matches: Vec<TreeFile> = files.chain(links).collect();
-        let is_empty = matches.is_empty();
-        matches
-            .retain(|(path, ..)| self.is_allowed(&S::join(base, path), &destination.below(path)));
-        if matches.is_empty() && !is_empty {
-            self.leave(base, left_out);
-            return Ok(());
-        }
-        let (below, needed) = directories_below(&directories, &matches);
+        let (below, _) = directories_below(&directories, &matches);
         let mut listed = None;
         if self.options.compares() {
             listed = Some(self.list_target(to, &below, &exclusion).await?);
         }
+        let allowed = self.allowed(base, &matches, listed.as_ref(), &destination);
+        if !matches.is_empty() && !allowed.contains(&true) {
+            self.leave(base, left_out);
+            return Ok(());
+        }
         if let (Some(listed), true) = (&mut listed, self.options.mirror) {
-            let source = self.mirrored(base, &below, &matches, &left_out);
+            let needed = self.needed(base, &matches, listed);
+            let source = mirrored(&below, &matches, &left_out, needed);
             if !self
                 .plan_removals(to, &source, listed, &destination)
                 .await?
@@ -91,6 +92,9 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 return Ok(());
             }
         }
+        let mut allowed = allowed.into_iter();
+        matches.retain(|_| allowed.next() == Some(true));
+        let (below, needed) = directories_below(&directories, &matches);
         let root_is_new = match (&listed, self.options.dry_run) {
             (Some(listed), true) => listed.is_missing,
             _ => target.create_dir_all(to).await?,
@@ -202,15 +206,37 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(walk(target, to, bounds).await?.into())
     }
 
-    /// The source as a mirror compares the target with it.
-    fn mirrored<'t>(
+    /// Tells of each file of a tree whether it may be written. One that stays as it is need not be.
+    fn allowed(
+        &mut self,
+        base: &S::Path,
+        matches: &[TreeFile],
+        listed: Option<&ListedTree>,
+        destination: &Destination<T>,
+    ) -> Vec<bool> {
+        let listed = listed.filter(|_| self.options.comparison() == Some(Comparison::Time));
+        let stays = |path: &Path, metadata: &Metadata| match listed?.entries.get(path)? {
+            ListedEntry::File(target) => Some(is_same_by_time(metadata, target)),
+            _ => None,
+        };
+        let judge = |(path, metadata, _): &TreeFile| {
+            stays(path, metadata) == Some(true)
+                || self.is_allowed(&S::join(base, path), &destination.below(path))
+        };
+        matches.iter().map(judge).collect()
+    }
+
+    /// Hidden files at the target that the transfer itself needs.
+    fn needed(
         &self,
         base: &S::Path,
-        below: &BTreeMap<&'t Path, Option<Metadata>>,
-        matches: &'t [TreeFile],
-        left_out: &'t [(PathBuf, String)],
-    ) -> MirroredSource<'t> {
+        matches: &[TreeFile],
+        listed: &ListedTree,
+    ) -> HashSet<PathBuf> {
         let mut needed = HashSet::new();
+        if !listed.entries.keys().any(|path| is_beside(path)) {
+            return needed;
+        }
         for (path, ..) in matches {
             let Some(name) = path.file_name() else {
                 continue;
@@ -220,14 +246,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             needed.insert(path.with_file_name(local_of(&part)));
             needed.extend(aside::<T>(path));
         }
-        let directories = below.keys().map(|path| (*path, true));
-        let files = matches.iter().map(|(path, ..)| (path.as_path(), false));
-        MirroredSource {
-            entries: directories.chain(files).collect(),
-            unknown: left_out.iter().map(|(path, _)| path.as_path()).collect(),
-            needed,
-            follows: self.options.follow_directory_links,
-        }
+        needed
     }
 
     /// Plans the removals of a mirror, and makes those that are in the way. Returns false if they are
@@ -239,7 +258,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         listed: &mut ListedTree,
         destination: &Destination<T>,
     ) -> Result<bool> {
-        let target = self.sides.target;
+        let (target, follows) = (self.sides.target, self.options.follow_directory_links);
         let Some(MirrorRules { removes, approval }) = &self.mirror else {
             return Ok(true);
         };
@@ -248,7 +267,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
         removes.fetch_home(target).await?;
         let kept = &mut self.plan.kept;
-        let entries = source.removals(listed, |path| {
+        let entries = source.removals(listed, follows, |path| {
             let judged = removes.judge(&destination.below(path));
             let shown = || T::shown(&T::join(to, path));
             judged
@@ -326,6 +345,22 @@ fn directories_below<'t>(
         below.entry(directory).or_insert(None);
     }
     (below, needed)
+}
+
+/// The source as a mirror compares the target with it.
+fn mirrored<'t>(
+    below: &BTreeMap<&'t Path, Option<Metadata>>,
+    matches: &'t [TreeFile],
+    left_out: &'t [(PathBuf, String)],
+    needed: HashSet<PathBuf>,
+) -> MirroredSource<'t> {
+    let directories = below.keys().map(|path| (*path, true));
+    let files = matches.iter().map(|(path, ..)| (path.as_path(), false));
+    MirroredSource {
+        entries: directories.chain(files).collect(),
+        unknown: left_out.iter().map(|(path, _)| path.as_path()).collect(),
+        needed,
+    }
 }
 
 /// The path at which an interrupted replacement may have left a file, below the same root.

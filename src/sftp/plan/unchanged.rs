@@ -132,9 +132,13 @@ fn same_length<S: Filesystem, T: Filesystem>(file: &FilePlan<S, T>) -> Option<Me
 }
 
 fn same_by_time<S: Filesystem, T: Filesystem>(file: &FilePlan<S, T>) -> bool {
-    same_length(file).is_some_and(|target| {
-        target.modified.is_some() && target.modified == file.metadata.modified
-    })
+    same_length(file).is_some_and(|target| is_same_by_time(&file.metadata, &target))
+}
+
+/// Returns whether a file and its copy have the same length and modification time.
+pub(crate) fn is_same_by_time(source: &Metadata, target: &Metadata) -> bool {
+    let is_same = source.length == target.length && source.modified == target.modified;
+    is_same && source.modified.is_some()
 }
 
 /// Keeps those that are not the same. Returns the number of the others.

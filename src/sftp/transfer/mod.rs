@@ -303,23 +303,8 @@ impl TransferRunner<'_> {
             }
         };
         let has_pipe = planned.as_ref().is_some_and(|plan| plan.has_pipe);
-        if let Some(mut plan) = planned {
-            for failed in std::mem::take(&mut plan.left_out) {
-                summary.fail(&failed);
-            }
-            for (file, refusal) in std::mem::take(&mut plan.refused) {
-                summary.refuse(file, refusal);
-            }
-            summary.unchanged = plan.unchanged;
-            summary.deleted += plan.removed;
-            if self.request.options.dry_run {
-                for (file, refusal) in std::mem::take(&mut plan.kept) {
-                    summary.refuse(file, refusal);
-                }
-                summary.plan = Some(PlanReport::of(&plan));
-                plan = TransferPlan::new(self.max_entries, false);
-            }
-            active.set(plan, self.progress);
+        if let Some(plan) = planned {
+            self.begin(plan, active, summary);
         }
         if has_pipe && lock(&early).is_some() {
             self.leave_pipe(sessions, early);
@@ -371,6 +356,31 @@ impl TransferRunner<'_> {
             peer.park();
         }
         Ok(())
+    }
+
+    /// Begins with a plan, and reports what is left out of it. Of a dry run, the plan is all.
+    fn begin<D: TransferDirection>(
+        &self,
+        mut plan: TransferPlan<D::Source, D::Target>,
+        active: &mut ActiveTransfer<D>,
+        summary: &mut Summary,
+    ) {
+        for failed in std::mem::take(&mut plan.left_out) {
+            summary.fail(&failed);
+        }
+        for (file, refusal) in std::mem::take(&mut plan.refused) {
+            summary.refuse(file, refusal);
+        }
+        summary.unchanged = plan.unchanged;
+        summary.deleted += plan.removed;
+        if self.request.options.dry_run {
+            for (file, refusal) in std::mem::take(&mut plan.kept) {
+                summary.refuse(file, refusal);
+            }
+            summary.plan = Some(PlanReport::of(&plan));
+            plan = TransferPlan::new(self.max_entries, false);
+        }
+        active.set(plan, self.progress);
     }
 
     /// Ends the opening of a pipe that was requested together with its metadata.

@@ -108,7 +108,7 @@ async fn relay(
         match (fault, request.kind()) {
             (Fault::LieInWrites, kind::WRITE) => request.change_data(),
             (Fault::MuteAfterRemovals, kind::REMOVE) if removed == REMOVALS => {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             (Fault::MuteAfterRemovals, kind::REMOVE) => removed += 1,
             (Fault::DropBox, kind::STAT | kind::LSTAT | kind::OPENDIR) => {
