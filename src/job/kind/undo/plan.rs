@@ -4,7 +4,6 @@ use super::outcome::{UndoAction, UndoneFile};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::sftp::{FileSnapshot, KeptVersion, LocatedFile, RemoteFiles};
-use crate::shell::quote;
 
 /// The largest file that is compared.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -89,7 +88,7 @@ pub(super) fn action(
         Some(before) if before.is_kept() => Ok(UndoAction::Restore),
         Some(_) => Ok(UndoAction::Fail),
         None => {
-            guard.may_run(&format!("rm {}", quote(&file.path())))?;
+            guard.removal_check()(file.names())?;
             Ok(UndoAction::Remove)
         }
     }

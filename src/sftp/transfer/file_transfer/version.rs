@@ -57,9 +57,9 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         let mut reader = FileReader::within(self.session, &open.handle, 0..length, reads);
         let mut content = Vec::new();
         while let Some(pieces) = reader.next().await? {
-            pieces
-                .iter()
-                .for_each(|piece| content.extend_from_slice(piece));
+            for piece in &pieces {
+                content.extend_from_slice(piece);
+            }
         }
         Ok(content)
     }
