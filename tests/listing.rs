@@ -192,7 +192,7 @@ async fn what_cannot_be_read_in_a_tree_is_counted() {
     client.register(sshd.login("web1")).await;
     let closed = folder.path().join("closed");
     crate::helper::write(closed.join("below"), "");
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
     let arguments = json!({"alias": "web1", "path": text(folder.path()), "depth": 3});
     let tree = client.call("file_list", arguments).await.ok();
     assert!(

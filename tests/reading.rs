@@ -63,7 +63,8 @@ fn plain(answer: &str) -> String {
 }
 
 fn numbered(lines: std::ops::RangeInclusive<usize>) -> String {
-    lines.map(|number| format!("line {number}\n")).collect()
+    let lines = lines.flat_map(|number| [format!("line {number}"), "\n".to_owned()]);
+    lines.collect()
 }
 
 #[tokio::test]
@@ -309,7 +310,7 @@ async fn a_file_without_the_right_to_it_is_refused() {
         let fixture = Fixture::with(sshd).await;
         let path = fixture.there("closed");
         std::fs::write(&path, "closed").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
         let arguments = json!({"alias": "web1", "path": path});
         let answer = fixture.client.call("file_read", arguments).await;
         let error = answer.error("PERMISSION_DENIED");

@@ -138,9 +138,8 @@ impl Calls {
             }
             "get_pm2_logs" => looks(json!({"alias": alias, "app": "api"})),
             "get_fail2ban_status" => looks(json!({"alias": alias, "jail": "sshd"})),
-            "file_list" => looks(json!({"alias": alias, "path": self.remote})),
             "file_search" => looks(json!({"alias": alias, "path": self.remote, "pattern": "x"})),
-            "file_read" => looks(json!({"alias": alias, "path": self.remote})),
+            "file_list" | "file_read" => looks(json!({"alias": alias, "path": self.remote})),
             "tail_file" => looks(json!({"alias": alias, "filepath": self.remote})),
             "api_add" => configures(json!({
                 "alias": "api", "url": self.url, "health_check_endpoint": "/x", "health_check_method": "GET",
