@@ -124,13 +124,11 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
 
     /// The SHA-256 of what replaces the file.
     async fn new_sha256(&self, part: &PartFileOf<D>, length: u64) -> Result<String> {
-        match D::local(&self.plan.from, &part.target) {
-            Some(here) => local_sha256(self.context.roots, here, length).await,
-            None => {
-                let path = RemotePath::of_bytes(&D::Target::bytes(&part.path));
-                self.server_file(&path).sha256(length, "").await
-            }
+        if let Some(here) = D::local(&self.plan.from, &part.target) {
+            return local_sha256(self.context.roots, here, length).await;
         }
+        let path = RemotePath::of_bytes(&D::Target::bytes(&part.path));
+        self.server_file(&path).sha256(length, "").await
     }
 
     fn note_no_undo(&self, path: &str, reason: &str) {
