@@ -331,6 +331,11 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                 }
             }
         }
+        if summary.deleted > 0 {
+            context
+                .notes
+                .add("what was deleted is not kept: `undo` does not bring it back");
+        }
         for (file, refusal) in self.plan.iter_mut().flat_map(|plan| plan.kept.drain(..)) {
             summary.refuse(file, refusal);
         }
