@@ -13,6 +13,7 @@
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
 //! | [`job`] | jobs: their records, the queue, the history, and the engine that runs them |
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
+//! | [`compare`] | comparison of files and trees |
 //! | [`file_query`] | questions about the files of a server, which a script or SFTP answers |
 //! | [`approval`] | questions that a person has to answer before a call acts |
 //! | [`audit`] | the audit trail: a record of each call that acts |
@@ -38,6 +39,7 @@ pub mod app;
 pub mod approval;
 pub mod audit;
 mod charset;
+mod compare;
 pub mod command_line;
 pub mod config;
 pub mod demo;

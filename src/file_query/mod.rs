@@ -40,6 +40,7 @@ pub(crate) use content::is_private_key;
 pub use context::QueryContext;
 pub use entries::SortKey;
 pub use list::ListQuery;
+pub(crate) use name::shown_name;
 pub use query::FileQuery;
 pub use read::ReadQuery;
 pub use report::FileReport;

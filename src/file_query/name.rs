@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::readable::is_hidden;
 
 /// A name as it is shown: plain, or in quotes with escapes where it would be mistaken for something else.
-pub(super) fn shown_name(name: &[u8]) -> String {
+pub(crate) fn shown_name(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(plain) if is_plain(plain) => plain.to_owned(),
         _ => quoted(name),

@@ -8,6 +8,7 @@
 //! | `owners` | owners of files, from names to numbers |
 //! | `versions` | versions of files, kept before tasks change them |
 //! | `remote_directories`, `owner_names` | directories of a server; names of owners |
+//! | `digest` | trees with the checksums of their files |
 //! | `plan` | the files that a transfer copies, with source and target of each |
 //! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
 //! | `filesystem` | files of this machine and of a server behind one trait |
@@ -17,6 +18,7 @@
 //! | `hidden_name` | names of files that wait beside others |
 //! | `path`, [`spelling`] | paths on a server; paths as people write them |
 
+mod digest;
 mod error;
 mod file_change;
 mod file_snapshot;
@@ -37,6 +39,7 @@ mod wire;
 
 pub use file_change::LocatedFile;
 pub use file_snapshot::{FileSnapshot, sha256};
+pub use digest::{DigestEntry, EntryContent, TreeAccess, TreeDigest, TreePlace};
 pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use owner_names::OwnerNames;

@@ -28,6 +28,7 @@ mod apis;
 mod arguments;
 mod ask;
 mod call;
+mod compare;
 mod data;
 mod declared;
 mod edit;
@@ -98,6 +99,7 @@ impl Tools {
             App::exec_tools(),
             App::transfer_tools(),
             App::edit_tools(),
+            App::compare_tools(),
             App::queue_tools(),
             App::output_tools(),
             App::monitor_tools(),

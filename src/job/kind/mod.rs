@@ -2,6 +2,7 @@
 
 pub mod change;
 mod command;
+pub mod compare;
 mod context;
 pub mod detached;
 pub mod exec;
@@ -288,6 +289,8 @@ kinds! {
     Change(change::Change),
     /// The undo of a task.
     Undo(undo::Undo),
+    /// A comparison of files and trees.
+    Compare(compare::Compare),
     /// Files that are moved over SFTP.
     Transfer(transfer::Transfer),
     /// A question of a file tool.

@@ -14,6 +14,7 @@
 //! | `stop` | ending processes |
 //! | `access`, `checksum`, `usage` | access lists and labels of files; checksums; room on disk |
 //! | `curl`, `home` | HTTP requests; home directories |
+//! | `tree` | trees with the checksums of their files |
 
 pub mod access;
 pub mod checksum;
@@ -21,6 +22,7 @@ pub mod curl;
 pub mod home;
 pub(in crate::ssh) mod probe;
 pub(in crate::ssh) mod stop;
+pub mod tree;
 pub mod usage;
 pub mod verify;
 
@@ -35,7 +37,7 @@ use crate::shell::quote;
 use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool, ShellKind};
 
 /// The longest answer that is taken; a script that prints more is not one of ours.
-const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+pub(in crate::ssh) const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 /// Bytes of standard error that are kept.
 const LONGEST_COMPLAINT: usize = 4 * 1024;
 
@@ -68,6 +70,7 @@ pub(in crate::ssh) struct Script {
     channel_patience: Duration,
     token: String,
     input: String,
+    longest_answer: usize,
 }
 
 /// The output of a script.
@@ -89,6 +92,7 @@ impl Script {
             channel_patience: CHANNEL_PATIENCE,
             token: random::hex::<8>(),
             input: String::new(),
+            longest_answer: LONGEST_ANSWER,
         }
     }
 
@@ -111,6 +115,13 @@ impl Script {
     #[must_use]
     pub(in crate::ssh) fn with_input(mut self, input: String) -> Self {
         self.input = input;
+        self
+    }
+
+    /// Takes an answer of so many bytes.
+    #[must_use]
+    pub(in crate::ssh) fn answering(mut self, bytes: usize) -> Self {
+        self.longest_answer = bytes;
         self
     }
 
@@ -221,7 +232,7 @@ impl Script {
         let channel = opened.map_err(ScriptFailure::Unsent)?;
         let lease = channel.lease();
         let (line, input) = self.sent(shell);
-        match timeout(self.limit, ask(channel, &line, &input)).await {
+        match timeout(self.limit, ask(channel, &line, &input, self.longest_answer)).await {
             Ok(Ok(printed)) => Ok(printed),
             Ok(Err(RunError::Refused)) => Err(refused(alias, "it runs no commands for this user")),
             Ok(Err(RunError::Lost)) => Err(ScriptFailure::Lost(lease.connection_lost().await)),
@@ -316,6 +327,7 @@ pub(in crate::ssh) async fn ask(
     mut channel: OpenChannel,
     line: &str,
     input: &str,
+    longest_answer: usize,
 ) -> Result<ScriptOutput, RunError> {
     channel.exec(line).await.map_err(|_| RunError::Lost)?;
     if !input.is_empty() {
@@ -327,7 +339,7 @@ pub(in crate::ssh) async fn ask(
     let mut ended = false;
     while let Some(message) = channel.wait().await {
         match message {
-            ChannelMsg::Data { data } => keep(&mut printed.stdout, &data, LONGEST_ANSWER),
+            ChannelMsg::Data { data } => keep(&mut printed.stdout, &data, longest_answer),
             ChannelMsg::ExtendedData { data, .. } => {
                 keep(&mut printed.stderr, &data, LONGEST_COMPLAINT);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{RunError, ask, find};
+use super::{LONGEST_ANSWER, RunError, ask, find};
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
@@ -61,7 +61,7 @@ async fn put(
     // A connection that is lost meanwhile says nothing about the shell.
     for _ in 0..2 {
         let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
-        match timeout(PROBE_PATIENCE, ask(channel, line, "")).await {
+        match timeout(PROBE_PATIENCE, ask(channel, line, "", LONGEST_ANSWER)).await {
             Ok(Ok(printed)) => return Ok(Some(printed.stdout)),
             Ok(Err(RunError::Refused)) => return Ok(Some(Vec::new())),
             Ok(Err(RunError::Lost)) => {}
