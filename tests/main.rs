@@ -17,6 +17,7 @@ mod bounds;
 mod budgets;
 mod cancel;
 mod codes;
+mod compare;
 mod completions;
 mod conformance;
 mod contract;

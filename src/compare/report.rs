@@ -28,7 +28,11 @@ pub(crate) fn name(path: &[u8]) -> String {
 }
 
 /// A line on a difference between trees of these names.
-pub(crate) fn difference(difference: &Difference, labels: &[String], trees: &[&TreeDigest]) -> String {
+pub(crate) fn difference(
+    difference: &Difference,
+    labels: &[String],
+    trees: &[&TreeDigest],
+) -> String {
     let named = |group: &Vec<usize>| {
         let names: Vec<_> = group.iter().map(|place| labels[*place].as_str()).collect();
         names.join(", ")
@@ -48,9 +52,10 @@ pub(crate) fn difference(difference: &Difference, labels: &[String], trees: &[&T
             format!("{path}{below}: only on {}", named(others))
         };
     }
-    let by_names = groups.iter().flatten().all(|place| {
-        entry(*place).is_some_and(|entry| entry.owner_names.is_some())
-    });
+    let by_names = groups
+        .iter()
+        .flatten()
+        .all(|place| entry(*place).is_some_and(|entry| entry.owner_names.is_some()));
     let value = |group: &Vec<usize>| {
         let value = entry(group[0]).map(|entry| value(difference.aspect, entry, by_names));
         format!("{} on {}", value.unwrap_or_default(), named(group))
@@ -124,6 +129,9 @@ mod tests {
                 r#""a\n": mode 0600 on web2, 0644 on web1, web3"#
             ]
         );
-        assert_eq!(heading(&compared, 3), "the same on 2 of 3: 1 of 1 entries differ");
+        assert_eq!(
+            heading(&compared, 3),
+            "the same on 2 of 3: 1 of 1 entries differ"
+        );
     }
 }

@@ -89,7 +89,9 @@ impl Comparison {
             }
         }
         comparison.differences.extend(missing);
-        comparison.differences.sort_by(|one, other| one.path.cmp(&other.path));
+        comparison
+            .differences
+            .sort_by(|one, other| one.path.cmp(&other.path));
         let places = 0..trees.len();
         comparison.agreeing = places.filter(|place| !deviating.contains(place)).collect();
         comparison
@@ -115,15 +117,18 @@ fn differences(
     };
     let presence = entries.iter().map(|entry| Some(entry.is_some()));
     add(Aspect::Presence, grouped(presence));
-    let kinds = entries.iter().map(|entry| entry.map(|entry| kind(&entry.content)));
+    let kinds = entries
+        .iter()
+        .map(|entry| entry.map(|entry| kind(&entry.content)));
     let kinds = grouped(kinds);
     if kinds.len() > 1 {
         add(Aspect::Type, kinds);
         return found;
     }
-    let are_read = entries.iter().flatten().all(|entry| {
-        !matches!(entry.content, EntryContent::File { sha256: None, .. })
-    });
+    let are_read = entries
+        .iter()
+        .flatten()
+        .all(|entry| !matches!(entry.content, EntryContent::File { sha256: None, .. }));
     let contents = entries.iter().map(|entry| {
         entry.map(|entry| match &entry.content {
             // Where one was not read, sizes are compared.
@@ -205,7 +210,8 @@ mod tests {
 
     #[test]
     fn the_majority_is_the_reference_and_else_the_first() {
-        let [one, two, three] = ["x", "y", "y"].map(|content| tree(&[("a", file(content, 0o644, "u:g"))]));
+        let [one, two, three] =
+            ["x", "y", "y"].map(|content| tree(&[("a", file(content, 0o644, "u:g"))]));
         let compared = Comparison::of(&[&one, &two, &three], &[true; 3]);
         assert_eq!(compared.differences[0].groups, [vec![1, 2], vec![0]]);
         assert_eq!((compared.differing, compared.agreeing), (1, vec![1, 2]));
@@ -246,7 +252,10 @@ mod tests {
         let [difference] = compared.differences.as_slice() else {
             panic!("{:?}", compared.differences);
         };
-        assert_eq!((difference.path.as_slice(), difference.below), (&b"d"[..], 2));
+        assert_eq!(
+            (difference.path.as_slice(), difference.below),
+            (&b"d"[..], 2)
+        );
         assert_eq!((compared.entries, compared.files), (5, 3));
     }
 }

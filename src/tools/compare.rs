@@ -41,6 +41,7 @@ impl App {
         };
         let alias = comparison.alias()?;
         let start = Start::of(&alias, comparison, None);
-        self.run(&call, start, WaitFor::Completion, &OutputView::default()).await
+        self.run(&call, start, WaitFor::Completion, &OutputView::default())
+            .await
     }
 }

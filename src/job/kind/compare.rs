@@ -84,7 +84,10 @@ impl Results for CompareOutcome {
 
 impl Compare {
     fn places(&self) -> Result<Vec<TreePlace>, Error> {
-        self.sources.iter().map(|source| compare::place(source)).collect()
+        self.sources
+            .iter()
+            .map(|source| compare::place(source))
+            .collect()
     }
 
     /// The alias of the first server.
@@ -97,7 +100,10 @@ impl Compare {
             TreePlace::Server { alias, .. } => Some(alias),
         });
         servers.next().ok_or_else(|| {
-            Error::invalid("sources", "has to name a server at least, such as web1:/etc/nginx")
+            Error::invalid(
+                "sources",
+                "has to name a server at least, such as web1:/etc/nginx",
+            )
         })
     }
 
@@ -125,7 +131,11 @@ impl Compare {
                     for note in tree.notes.iter().take(MOST_NOTES) {
                         report.add(&format!("{label}: {note}"));
                     }
-                    compared.push(ComparedTree { place, label: label.clone(), tree });
+                    compared.push(ComparedTree {
+                        place,
+                        label: label.clone(),
+                        tree,
+                    });
                 }
                 Err(error) => {
                     report.add(&format!("{label}: not compared: {error}"));
@@ -147,7 +157,8 @@ impl Compare {
             report.add(&compare::difference(difference, &labels, &trees));
         }
         if self.diff {
-            self.add_diffs(context, access, &comparison, &compared, &mut report).await;
+            self.add_diffs(context, access, &comparison, &compared, &mut report)
+                .await;
         }
         let verdict = match compared.as_slice() {
             [] => "nothing is there on any of them".to_owned(),
@@ -189,7 +200,8 @@ impl Compare {
                     continue;
                 }
                 shown += 1;
-                let [from, to] = [old, new].map(|one| format!("{}: {}", one.label, compare::name(path)));
+                let [from, to] =
+                    [old, new].map(|one| format!("{}: {}", one.label, compare::name(path)));
                 report.add(&format!("--- {from}\n+++ {to}"));
                 let texts = async {
                     let old = old.content(context.guard, access, path).await?;
@@ -243,7 +255,9 @@ impl ComparedTree<'_> {
 /// Returns whether a private key is in a content.
 fn holds_key(content: &[u8]) -> bool {
     let mut lines = content.split(|byte| *byte == b'\n');
-    lines.any(|line| line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(b"PRIVATE KEY-----"))
+    lines.any(|line| {
+        line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(b"PRIVATE KEY-----")
+    })
 }
 
 /// The lines of an answer, as far as there is room.
@@ -277,7 +291,10 @@ impl Report {
 
     fn end(mut self) -> Option<String> {
         if self.left_out > 0 {
-            let more = format!("\n… and {} more; compare a part of it, or set ignore", self.left_out);
+            let more = format!(
+                "\n… and {} more; compare a part of it, or set ignore",
+                self.left_out
+            );
             self.text.push_str(&more);
         }
         Some(self.text).filter(|text| !text.is_empty())

@@ -63,9 +63,8 @@ pub(super) async fn digest(
         if !name.is_empty() && is_covered(exclusion, &name, is_directory) {
             continue;
         }
-        let is_unread = |content: &EntryContent| {
-            matches!(content, EntryContent::File { sha256: None, .. })
-        };
+        let is_unread =
+            |content: &EntryContent| matches!(content, EntryContent::File { sha256: None, .. });
         unread += usize::from(is_unread(&entry.content));
         digest.entries.insert(name, entry);
     }

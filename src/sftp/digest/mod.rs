@@ -9,7 +9,7 @@ mod by_shell;
 mod by_walk;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, FileFailure};
@@ -19,7 +19,7 @@ use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::path::{RemotePath, local_of};
+use crate::sftp::path::{RemotePath, bytes_of, local_of};
 use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::paths::{resolve_local, resolve_remote};
 use crate::sftp::request::TransferOptions;
@@ -65,7 +65,7 @@ pub struct DigestEntry {
 }
 
 /// Type and content of an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EntryContent {
     /// A file.
     File {
@@ -182,7 +182,7 @@ impl TreeAccess<'_> {
 async fn read<F: Filesystem>(
     files: &F,
     root: &F::Path,
-    below: &std::path::Path,
+    below: &Path,
     most: usize,
 ) -> Result<(Vec<u8>, Vec<String>), SftpError> {
     let path = if below.as_os_str().is_empty() {
@@ -232,6 +232,6 @@ fn unlisted(failure: FileFailure, alias: &str, path: &str, reason: &str) -> Erro
 }
 
 /// A path below a root, in bytes.
-fn bytes(path: &PathBuf) -> Vec<u8> {
-    LocalFilesystem::bytes(path).into_owned()
+fn bytes(path: &Path) -> Vec<u8> {
+    bytes_of(path.as_os_str()).into_owned()
 }

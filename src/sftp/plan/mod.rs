@@ -17,6 +17,7 @@ pub(super) mod destination;
 mod directories;
 mod exclusion;
 mod listed;
+pub(super) mod exclusion;
 mod omitted;
 pub(super) mod paths;
 mod pattern;
@@ -26,6 +27,7 @@ pub(super) mod report;
 mod tree;
 mod tree_planner;
 pub(super) mod unchanged;
+pub(super) mod tree;
 
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};

@@ -95,7 +95,11 @@ pub(crate) async fn sha256_of_both(
 }
 
 /// Computes the SHA-256 of the first `length` bytes of an open file on a server.
-pub(crate) async fn read_sha256(session: &SftpSession, handle: &FileHandle, length: u64) -> Result<String> {
+pub(crate) async fn read_sha256(
+    session: &SftpSession,
+    handle: &FileHandle,
+    length: u64,
+) -> Result<String> {
     let mut sum = Sha256::new();
     let mut reader = FileReader::within(session, handle, 0..length, READS_AHEAD);
     while let Some(pieces) = reader.next().await? {

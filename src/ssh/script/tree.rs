@@ -211,7 +211,10 @@ mod tests {
         assert_eq!(complaints, ["find: x"]);
         let facts = entries[0].facts.as_ref().unwrap();
         assert_eq!((facts.mode, facts.size), (0o100_644, 2));
-        assert_eq!((facts.owner, &*facts.owner_names), ((0, 33), "root:www data"));
+        assert_eq!(
+            (facts.owner, &*facts.owner_names),
+            ((0, 33), "root:www data")
+        );
         let read: Vec<_> = entries
             .iter()
             .map(|entry| (entry.name.as_slice(), entry.content.clone()))
