@@ -1,4 +1,4 @@
-//! Comparison of files and trees of several places.
+//! TreeComparison of files and trees of several places.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -12,4 +12,4 @@ mod verdict;
 
 pub(crate) use report::{difference, heading, name};
 pub(crate) use source::{labels, place};
-pub(crate) use verdict::{Aspect, Comparison};
+pub(crate) use verdict::{EntryAspect, TreeComparison};

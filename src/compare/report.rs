@@ -1,6 +1,6 @@
 //! The words for differences.
 
-use super::verdict::{Aspect, Comparison, Difference, owner};
+use super::verdict::{EntryAspect, TreeComparison, TreeDifference, owner};
 use crate::file_query::shown_name;
 use crate::sftp::{DigestEntry, EntryContent, TreeDigest};
 
@@ -8,7 +8,7 @@ use crate::sftp::{DigestEntry, EntryContent, TreeDigest};
 const LONGEST_TARGET: usize = 200;
 
 /// The result in a few words.
-pub(crate) fn heading(comparison: &Comparison, places: usize) -> String {
+pub(crate) fn heading(comparison: &TreeComparison, places: usize) -> String {
     let (entries, differing) = (comparison.entries, comparison.differing);
     let agreeing = comparison.agreeing.len();
     if comparison.differences.is_empty() {
@@ -29,7 +29,7 @@ pub(crate) fn name(path: &[u8]) -> String {
 
 /// A line on a difference between trees of these names.
 pub(crate) fn difference(
-    difference: &Difference,
+    difference: &TreeDifference,
     labels: &[String],
     trees: &[&TreeDigest],
 ) -> String {
@@ -40,7 +40,7 @@ pub(crate) fn difference(
     let path = name(&difference.path);
     let entry = |place: usize| trees[place].entries.get(&difference.path);
     let groups = &difference.groups;
-    if difference.aspect == Aspect::Presence {
+    if difference.aspect == EntryAspect::Presence {
         let (reference, others) = (&groups[0], &groups[1]);
         let below = match difference.below {
             0 => String::new(),
@@ -65,22 +65,22 @@ pub(crate) fn difference(
     format!("{path}: {} {}", title(difference.aspect), values.join(", "))
 }
 
-fn title(aspect: Aspect) -> &'static str {
+fn title(aspect: EntryAspect) -> &'static str {
     match aspect {
-        Aspect::Presence => "",
-        Aspect::Type => "type:",
-        Aspect::Content => "content differs:",
-        Aspect::Mode => "mode",
-        Aspect::Owner => "owner",
+        EntryAspect::Presence => "",
+        EntryAspect::Type => "type:",
+        EntryAspect::Content => "content differs:",
+        EntryAspect::Mode => "mode",
+        EntryAspect::Owner => "owner",
     }
 }
 
-fn value(aspect: Aspect, entry: &DigestEntry, by_names: bool) -> String {
+fn value(aspect: EntryAspect, entry: &DigestEntry, by_names: bool) -> String {
     match (aspect, &entry.content) {
-        (Aspect::Mode, _) => format!("{:04o}", entry.mode.unwrap_or_default()),
-        (Aspect::Owner, _) => owner(entry, by_names).unwrap_or_default(),
-        (Aspect::Content, EntryContent::File { size, .. }) => format!("{size} bytes"),
-        (Aspect::Content, EntryContent::Link(target)) => {
+        (EntryAspect::Mode, _) => format!("{:04o}", entry.mode.unwrap_or_default()),
+        (EntryAspect::Owner, _) => owner(entry, by_names).unwrap_or_default(),
+        (EntryAspect::Content, EntryContent::File { size, .. }) => format!("{size} bytes"),
+        (EntryAspect::Content, EntryContent::Link(target)) => {
             let shown = &target[..target.len().min(LONGEST_TARGET)];
             format!("link to {}", name(shown))
         }
@@ -119,7 +119,7 @@ mod tests {
         let trees = [file(1, 0o644), file(2, 0o600), file(1, 0o644)].map(tree);
         let trees: Vec<_> = trees.iter().collect();
         let labels = ["web1", "web2", "web3"].map(str::to_owned);
-        let compared = Comparison::of(&trees, &[true; 3]);
+        let compared = TreeComparison::of(&trees, &[true; 3]);
         let lines = compared.differences.iter();
         let lines: Vec<_> = lines.map(|one| difference(one, &labels, &trees)).collect();
         assert_eq!(

@@ -5,10 +5,10 @@ use std::hash::Hash;
 
 use crate::sftp::{DigestEntry, EntryContent, TreeDigest};
 
-/// What a difference is about.
+/// The subject of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Aspect {
-    /// Whether the entry exists.
+pub(crate) enum EntryAspect {
+    /// The existence of the entry.
     Presence,
     /// Its type.
     Type,
@@ -22,10 +22,10 @@ pub(crate) enum Aspect {
 
 /// An aspect of an entry in which places differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Difference {
+pub(crate) struct TreeDifference {
     /// The path below the roots.
     pub(crate) path: Vec<u8>,
-    pub(crate) aspect: Aspect,
+    pub(crate) aspect: EntryAspect,
     /// The indices of the places, grouped by what they have; the reference comes first.
     pub(crate) groups: Vec<Vec<usize>>,
     /// Number of entries below a directory that are missing with it.
@@ -34,8 +34,8 @@ pub(crate) struct Difference {
 
 /// The comparison of several trees.
 #[derive(Debug, Default)]
-pub(crate) struct Comparison {
-    pub(crate) differences: Vec<Difference>,
+pub(crate) struct TreeComparison {
+    pub(crate) differences: Vec<TreeDifference>,
     /// Entries of all trees, each counted once, and files among them.
     pub(crate) entries: usize,
     pub(crate) files: usize,
@@ -45,7 +45,7 @@ pub(crate) struct Comparison {
     pub(crate) agreeing: Vec<usize>,
 }
 
-impl Comparison {
+impl TreeComparison {
     /// Compares trees. `has_owners` says of which places owners count.
     pub(crate) fn of(trees: &[&TreeDigest], has_owners: &[bool]) -> Self {
         let paths: BTreeSet<_> = trees.iter().flat_map(|tree| tree.entries.keys()).collect();
@@ -58,7 +58,7 @@ impl Comparison {
             ..Self::default()
         };
         let mut deviating = BTreeSet::new();
-        let mut missing: Option<Difference> = None;
+        let mut missing: Option<TreeDifference> = None;
         for path in paths {
             let entries: Vec<_> = trees.iter().map(|tree| tree.entries.get(path)).collect();
             let is_file = |entry: &&DigestEntry| matches!(entry.content, EntryContent::File { .. });
@@ -67,7 +67,7 @@ impl Comparison {
             comparison.differing += usize::from(!found.is_empty());
             for (aspect, groups) in found {
                 deviating.extend(groups[1..].iter().flatten().copied());
-                let is_presence = aspect == Aspect::Presence;
+                let is_presence = aspect == EntryAspect::Presence;
                 if let Some(above) = missing.as_mut().filter(|_| is_presence)
                     && above.groups == groups
                     && is_below(path, &above.path)
@@ -75,7 +75,7 @@ impl Comparison {
                     above.below += 1;
                     continue;
                 }
-                let difference = Difference {
+                let difference = TreeDifference {
                     path: path.clone(),
                     aspect,
                     groups,
@@ -108,7 +108,7 @@ fn differences(
     entries: &[Option<&DigestEntry>],
     has_owners: &[bool],
     by_names: bool,
-) -> Vec<(Aspect, Vec<Vec<usize>>)> {
+) -> Vec<(EntryAspect, Vec<Vec<usize>>)> {
     let mut found = Vec::new();
     let mut add = |aspect, groups: Vec<Vec<usize>>| {
         if groups.len() > 1 {
@@ -116,13 +116,13 @@ fn differences(
         }
     };
     let presence = entries.iter().map(|entry| Some(entry.is_some()));
-    add(Aspect::Presence, grouped(presence));
+    add(EntryAspect::Presence, grouped(presence));
     let kinds = entries
         .iter()
         .map(|entry| entry.map(|entry| kind(&entry.content)));
     let kinds = grouped(kinds);
     if kinds.len() > 1 {
-        add(Aspect::Type, kinds);
+        add(EntryAspect::Type, kinds);
         return found;
     }
     let are_read = entries
@@ -139,15 +139,15 @@ fn differences(
             content => content.clone(),
         })
     });
-    add(Aspect::Content, grouped(contents));
+    add(EntryAspect::Content, grouped(contents));
     let has_mode = |entry: &&DigestEntry| !matches!(entry.content, EntryContent::Link(_));
     let modes = entries.iter().map(|entry| entry.filter(has_mode)?.mode);
-    add(Aspect::Mode, grouped(modes));
+    add(EntryAspect::Mode, grouped(modes));
     let owners = entries.iter().zip(has_owners).map(|(entry, counts)| {
         let entry = entry.filter(|_| *counts)?;
         owner(entry, by_names)
     });
-    add(Aspect::Owner, grouped(owners));
+    add(EntryAspect::Owner, grouped(owners));
     found
 }
 
@@ -212,12 +212,12 @@ mod tests {
     fn the_majority_is_the_reference_and_else_the_first() {
         let [one, two, three] =
             ["x", "y", "y"].map(|content| tree(&[("a", file(content, 0o644, "u:g"))]));
-        let compared = Comparison::of(&[&one, &two, &three], &[true; 3]);
+        let compared = TreeComparison::of(&[&one, &two, &three], &[true; 3]);
         assert_eq!(compared.differences[0].groups, [vec![1, 2], vec![0]]);
         assert_eq!((compared.differing, compared.agreeing), (1, vec![1, 2]));
-        let compared = Comparison::of(&[&one, &two], &[true; 2]);
+        let compared = TreeComparison::of(&[&one, &two], &[true; 2]);
         assert_eq!(compared.differences[0].groups, [vec![0], vec![1]]);
-        let same = Comparison::of(&[&two, &three], &[true; 2]);
+        let same = TreeComparison::of(&[&two, &three], &[true; 2]);
         assert!(same.differences.is_empty() && same.agreeing == [0, 1]);
     }
 
@@ -226,12 +226,15 @@ mod tests {
         let one = tree(&[("a", file("x", 0o644, "u:g"))]);
         let two = tree(&[("a", file("x", 0o600, "v:g"))]);
         let aspects = |has_owners: &[bool]| {
-            let compared = Comparison::of(&[&one, &two], has_owners);
+            let compared = TreeComparison::of(&[&one, &two], has_owners);
             let differences = compared.differences.into_iter();
             differences.map(|one| one.aspect).collect::<Vec<_>>()
         };
-        assert_eq!(aspects(&[true, true]), [Aspect::Mode, Aspect::Owner]);
-        assert_eq!(aspects(&[true, false]), [Aspect::Mode]);
+        assert_eq!(
+            aspects(&[true, true]),
+            [EntryAspect::Mode, EntryAspect::Owner]
+        );
+        assert_eq!(aspects(&[true, false]), [EntryAspect::Mode]);
     }
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
             ("e", file("x", 0o644, "u:g")),
         ]);
         let two = tree(&[("", directory), ("e", file("x", 0o644, "u:g"))]);
-        let compared = Comparison::of(&[&one, &two], &[true; 2]);
+        let compared = TreeComparison::of(&[&one, &two], &[true; 2]);
         let [difference] = compared.differences.as_slice() else {
             panic!("{:?}", compared.differences);
         };

@@ -138,6 +138,10 @@ impl Calls {
             }
             "get_pm2_logs" => looks(json!({"alias": alias, "app": "api"})),
             "get_fail2ban_status" => looks(json!({"alias": alias, "jail": "sshd"})),
+            "compare" => {
+                let place = format!("{alias}:{}", self.remote);
+                looks(json!({"sources": [place, place], "ignore": ["*.log"], "diff": true}))
+            }
             "file_search" => looks(json!({"alias": alias, "path": self.remote, "pattern": "x"})),
             "file_list" | "file_read" => looks(json!({"alias": alias, "path": self.remote})),
             "tail_file" => looks(json!({"alias": alias, "filepath": self.remote})),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::context::{Context, limit_of};
 use super::{Kind, Results, SFTP, hide_text, is_of_type};
-use crate::compare::{self, Aspect, Comparison};
+use crate::compare::{self, EntryAspect, TreeComparison};
 use crate::edit::Diff;
 use crate::error::Error;
 use crate::fs::expand_home;
@@ -42,7 +42,7 @@ const LONGEST_TIME: Duration = Duration::from_secs(3600);
 pub struct Compare {
     /// The places, as the caller wrote them.
     pub sources: Vec<String>,
-    /// What is passed over, by the rules of gitignore.
+    /// Patterns of what is passed over, by the rules of gitignore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
     /// True if the lines in which texts differ are shown.
@@ -118,7 +118,7 @@ impl Compare {
             ignore: &self.ignore,
         };
         let digests = join_all(places.iter().map(|place| access.digest(place))).await;
-        let mut report = Report::default();
+        let mut report = DifferenceLines::default();
         let labels = compare::labels(&places);
         let mut compared = Vec::new();
         let mut first_error = None;
@@ -152,7 +152,7 @@ impl Compare {
         // Files here belong to whoever runs this.
         let is_server = |one: &ComparedTree<'_>| matches!(one.place, TreePlace::Server { .. });
         let has_owners: Vec<_> = compared.iter().map(is_server).collect();
-        let comparison = Comparison::of(&trees, &has_owners);
+        let comparison = TreeComparison::of(&trees, &has_owners);
         for difference in &comparison.differences {
             report.add(&compare::difference(difference, &labels, &trees));
         }
@@ -177,12 +177,12 @@ impl Compare {
         &self,
         context: &Context<'_>,
         access: TreeAccess<'_>,
-        comparison: &Comparison,
+        comparison: &TreeComparison,
         compared: &[ComparedTree<'_>],
-        report: &mut Report,
+        report: &mut DifferenceLines,
     ) {
         let differences = comparison.differences.iter();
-        let contents = differences.filter(|one| one.aspect == Aspect::Content);
+        let contents = differences.filter(|one| one.aspect == EntryAspect::Content);
         let mut shown = 0;
         for difference in contents {
             let path = &difference.path;
@@ -262,13 +262,13 @@ fn holds_key(content: &[u8]) -> bool {
 
 /// The lines of an answer, as far as there is room.
 #[derive(Default)]
-struct Report {
+struct DifferenceLines {
     text: String,
     lines: usize,
     left_out: usize,
 }
 
-impl Report {
+impl DifferenceLines {
     fn is_full(&self) -> bool {
         self.left_out > 0 || self.room() == 0
     }

@@ -47,7 +47,7 @@ pub enum TreePlace {
 pub struct TreeDigest {
     /// The entries.
     pub entries: BTreeMap<Vec<u8>, DigestEntry>,
-    /// What could not be listed or read, for the user.
+    /// Notes for the user on what could not be listed or read.
     pub notes: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ pub struct TreeAccess<'a> {
     pub limit: Duration,
     /// Most entries of a tree.
     pub max_entries: usize,
-    /// What is passed over, by the rules of gitignore.
+    /// Patterns of what is passed over, by the rules of gitignore.
     pub ignore: &'a [String],
 }
 
