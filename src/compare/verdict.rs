@@ -131,7 +131,7 @@ fn differences(
         .all(|entry| !matches!(entry.content, EntryContent::File { sha256: None, .. }));
     let contents = entries.iter().map(|entry| {
         entry.map(|entry| match &entry.content {
-            // Where one was not read, sizes are compared.
+            // If one was not read, sizes are compared.
             EntryContent::File { size, .. } if !are_read => EntryContent::File {
                 size: *size,
                 sha256: None,

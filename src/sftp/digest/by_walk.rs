@@ -11,7 +11,7 @@ use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::exclusion::Exclusion;
-use crate::sftp::plan::tree::walk;
+use crate::sftp::plan::tree::{WalkBounds, walk};
 use crate::sftp::session::SftpSession;
 use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::transfer::checksum::{local_sha256, read_sha256};
@@ -96,7 +96,13 @@ pub(super) async fn digest<T: ReadableTree>(
     if metadata.is_directory() {
         let entry = DigestEntry::of(EntryContent::Directory, Some(&metadata));
         digest.entries.insert(Vec::new(), entry);
-        let listed = walk(tree.files(), root, None, limit, exclusion).await?;
+        let bounds = WalkBounds {
+            depth: None,
+            entered: None,
+            limit,
+            exclusion,
+        };
+        let listed = walk(tree.files(), root, bounds).await?;
         for (path, metadata) in &listed.directories {
             let entry = DigestEntry::of(EntryContent::Directory, Some(metadata));
             digest.entries.insert(bytes(path), entry);
