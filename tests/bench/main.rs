@@ -225,6 +225,14 @@ impl Setup {
         let tree = mirrors::plant(place);
         let ours = &mut self.servers[0];
         mirrors::compare(ours, &self.client, &tree, place, rounds, &mut self.table);
+    /// Compares copies of a file from one server to another.
+    fn moves_between(&mut self, what: &str, source: &Path, rounds: u64) {
+        let this = self.servers.iter_mut().take(1);
+        let mut all = peers(this, |server, target| server.copy_between(source, target));
+        let scp = |client: &Client, target: &Path| client.scp_between(source, target);
+        all.push(self.client.peer("scp -3", scp));
+        let what = format!("{what} from server to server");
+        self.table.compare(&what, rounds, all);
     }
 
     /// The memory of each server: now, and its maximum so far.
@@ -262,6 +270,7 @@ fn near(sshd: &Sshd, place: &Path) {
     setup.middle_of_a_file(&place, rounds());
     let (large_file, tree) = (setup.load.large.clone(), setup.load.tree.clone());
     setup.moves(&format!("{large} MiB"), &large_file, rounds());
+    setup.moves_between(&format!("{large} MiB"), &large_file, rounds());
     setup.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
     setup.mirrors(&place, rounds());
     setup.table.print();

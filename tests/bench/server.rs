@@ -63,9 +63,12 @@ impl Program {
             std::fs::write(self.data.join("hosts.toml"), hosts).expect("a file");
             return;
         }
-        let login =
-            json!({"alias": "b", "host": "127.0.0.1", "port": port, "user": user, "keyPath": key});
-        Mcp::start(&self.command, &self.data).call("server_add", &login);
+        for alias in sshd::HOSTS {
+            let login = json!({
+                "alias": alias, "host": "127.0.0.1", "port": port, "user": user, "keyPath": key,
+            });
+            Mcp::start(&self.command, &self.data).call("server_add", &login);
+        }
     }
 
     /// Starts a process. It has no connection yet.
@@ -138,6 +141,14 @@ impl Server {
             return;
         }
         arguments["direction"] = direction.into();
+        self.mcp.call("task_transfer", &arguments);
+    }
+
+    /// Copies a file from one server to the other.
+    pub fn copy_between(&mut self, from: &Path, to: &Path) {
+        let arguments = json!({
+            "alias": "b2", "source_alias": "b", "direction": "upload", "local": from, "remote": to,
+        });
         self.mcp.call("task_transfer", &arguments);
     }
 

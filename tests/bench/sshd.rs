@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use crate::comparison::{Peer, timed};
 
+/// Names for the server: two, so that it can stand for two servers.
+pub const HOSTS: [&str; 2] = ["b", "b2"];
+
 /// A running sshd with a client configuration for it. It ends when dropped.
 pub struct Sshd {
     pub port: u16,
@@ -64,22 +67,19 @@ impl Sshd {
         let shown = self.place.display();
         let config = self.place.join(format!("client-{port}"));
         let settings = format!(
-            "Host b\n HostName 127.0.0.1\n Port {port}\n User {}\n IdentityFile {shown}/user\n\
+            "Host b b2\n HostName 127.0.0.1\n Port {port}\n User {}\n IdentityFile {shown}/user\n\
              \x20UserKnownHostsFile {shown}/known\n StrictHostKeyChecking no\n LogLevel ERROR\n\
              \x20Ciphers aes128-gcm@openssh.com\n",
             user()
         );
         std::fs::write(&config, settings).expect("a file");
-        let socket = self.place.join(format!("master-{port}"));
-        let mut master = Command::new("ssh");
-        master
-            .arg("-F")
-            .arg(&config)
-            .arg("-MNf")
-            .arg("-S")
-            .arg(&socket)
-            .arg("b");
-        assert!(master.status().expect("ssh is there").success());
+        let socket = self.place.join(format!("master-{port}-%n"));
+        for host in HOSTS {
+            let mut master = Command::new("ssh");
+            master.arg("-F").arg(&config).arg("-MNf");
+            master.arg("-S").arg(&socket).arg(host);
+            assert!(master.status().expect("ssh is there").success());
+        }
         let mut client = Client {
             config,
             socket,
@@ -173,6 +173,16 @@ impl Client {
             .stdin(Stdio::null())
             .status();
         assert!(status.expect("rsync is there").success());
+    /// Copies a file from one server to the other, over the connections that are there.
+    pub fn scp_between(&self, from: &Path, to: &Path) {
+        let mut command = self.command("scp", true);
+        let [from, to] =
+            [("b", from), ("b2", to)].map(|(host, path)| format!("{host}:{}", path.display()));
+        let status = command
+            .args(["-3", "-q", &from, &to])
+            .stdin(Stdio::null())
+            .status();
+        assert!(status.expect("scp is there").success());
     }
 
     /// Runs a command, over the connection that is there or over a new one.
@@ -200,15 +210,12 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let mut leave = Command::new("ssh");
-        leave
-            .arg("-F")
-            .arg(&self.config)
-            .arg("-S")
-            .arg(&self.socket);
-        let _ = leave
-            .args(["-O", "exit", "b"])
-            .stderr(Stdio::null())
-            .status();
+        for host in HOSTS {
+            let mut leave = Command::new("ssh");
+            leave.arg("-F").arg(&self.config);
+            leave.arg("-S").arg(&self.socket);
+            leave.args(["-O", "exit", host]).stderr(Stdio::null());
+            let _ = leave.status();
+        }
     }
 }

@@ -197,7 +197,7 @@ mod tests {
             b"f 2\n./new\nline\0./\xFF\0".as_slice(),
             b"81a4:0:33:2:root:www data\n-\n",
             format!("\\{sum}\n-\n").as_bytes(),
-            b"l 1\n./l\0a1ff:0:0:1:root:root\na\n\n.\0o 1\n./\041ed:0:0:4096:root:root\nend\n",
+            b"l 1\n./l\x00a1ff:0:0:1:root:root\na\n\n.\x00o 1\n./\x0041ed:0:0:4096:root:root\nend\n",
             b"find: x\nfind: x\n",
         ]
         .concat();
