@@ -37,9 +37,9 @@ pub mod transfer;
 mod versions;
 mod wire;
 
+pub use digest::{DigestEntry, EntryContent, TreeAccess, TreeDigest, TreePlace};
 pub use file_change::LocatedFile;
 pub use file_snapshot::{FileSnapshot, sha256};
-pub use digest::{DigestEntry, EntryContent, TreeAccess, TreeDigest, TreePlace};
 pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use owner_names::OwnerNames;
