@@ -225,6 +225,8 @@ impl Setup {
         let tree = mirrors::plant(place);
         let ours = &mut self.servers[0];
         mirrors::compare(ours, &self.client, &tree, place, rounds, &mut self.table);
+    }
+
     /// Compares copies of a file from one server to another.
     fn moves_between(&mut self, what: &str, source: &Path, rounds: u64) {
         let this = self.servers.iter_mut().take(1);

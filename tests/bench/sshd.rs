@@ -173,6 +173,8 @@ impl Client {
             .stdin(Stdio::null())
             .status();
         assert!(status.expect("rsync is there").success());
+    }
+
     /// Copies a file from one server to the other, over the connections that are there.
     pub fn scp_between(&self, from: &Path, to: &Path) {
         let mut command = self.command("scp", true);
