@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::helper::{Answer, Fixture, Sshd, assert_has, write};
 
 /// The examples' tools, in the order of the original's documentation.
-const TOOLS: [&str; 19] = [
+const TOOLS: [&str; 24] = [
     "server_add",
     "server_add",
     "task_exec",
@@ -14,6 +14,11 @@ const TOOLS: [&str; 19] = [
     "task_exec_sequence",
     "task_transfer",
     "task_transfer_multi",
+    "file_search",
+    "file_read",
+    "file_edit",
+    "undo",
+    "compare",
     "get_system_resources",
     "get_services_status",
     "get_docker_logs",
@@ -28,7 +33,7 @@ const TOOLS: [&str; 19] = [
     "system_diagnostics",
 ];
 
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("sudo", "exec \"$@\""),
     (
         "apt-get",
@@ -36,6 +41,7 @@ const PROGRAMS: [(&str, &str); 7] = [
 printf 'Do you want to continue? [Y/n] '; read -r go; echo \"continue: $go\"
 printf 'Restart services during package upgrades without asking? '; read -r go; echo \"restart: $go\"",
     ),
+    ("nginx", "echo 'test is successful'"),
     ("git", "echo \"git $* in $PWD\""),
     ("npm", "echo \"npm $* in $PWD\""),
     ("systemctl", "echo 'cron.service loaded active running Regular background'"),
@@ -49,6 +55,9 @@ printf 'Restart services during package upgrades without asking? '; read -r go; 
     ),
 ];
 
+/// A file of the examples' server.
+const CONFIGURATION: &str = "server {\n    listen 80;\n}\n";
+
 /// The example with the fixture's paths in the place of its own.
 fn moved(example: &str, fixture: &Fixture) -> Value {
     let there = fixture.remote("");
@@ -56,6 +65,7 @@ fn moved(example: &str, fixture: &Fixture) -> Value {
     for (path, moved) in [
         ("/home/user/", fixture.local("")),
         ("\"/etc/", format!("\"{there}etc/")),
+        (":/etc/", format!(":{there}etc/")),
         ("\"/var/log/", format!("\"{there}var/log/")),
         ("/var/www/", format!("{there}var/www/")),
     ] {
@@ -66,6 +76,20 @@ fn moved(example: &str, fixture: &Fixture) -> Value {
 
 fn arrived(fixture: &Fixture, name: &str) -> String {
     std::fs::read_to_string(fixture.there(name)).unwrap()
+}
+
+/// Checks what came of an example that concerns a file on its server.
+fn check_files(fixture: &Fixture, tool: &str, text: &str) {
+    let configuration = arrived(fixture, "etc/nginx/app.conf");
+    match tool {
+        "file_edit" => {
+            assert_eq!(configuration, CONFIGURATION.replace("80", "8080"));
+            assert!(text.contains("+    listen 8080;"), "{text}");
+        }
+        "undo" => assert_eq!(configuration, CONFIGURATION),
+        "compare" => assert!(text.contains("the same on 2 of 2"), "{text}"),
+        _ => assert!(text.contains("listen 80;"), "{text}"),
+    }
 }
 
 fn check(fixture: &Fixture, tool: &str, answer: &Answer) {
@@ -113,6 +137,9 @@ fn check(fixture: &Fixture, tool: &str, answer: &Answer) {
                 );
             }
             assert_eq!(facts["failedFiles"], json!([]));
+        }
+        "file_search" | "file_read" | "file_edit" | "undo" | "compare" => {
+            check_files(fixture, tool, answer.text());
         }
         "get_system_resources" => {
             for name in ["cpu", "memory", "disk"] {
@@ -176,22 +203,22 @@ async fn the_readme_s_examples_work_as_written() {
         write(fixture.here(name), name);
     }
     std::fs::create_dir_all(fixture.there("var/www/app")).unwrap();
+    write(fixture.there("etc/nginx/app.conf"), CONFIGURATION);
     let examples = include_str!("../README.md").split("```json\n").skip(1);
     let examples = examples.map(|rest| rest.split("```").next().unwrap());
     let examples: Vec<_> = examples
         .filter(|block| block.contains("\"tool\""))
         .collect();
-    let mut failed = String::new();
+    let (mut failed, mut edited) = (String::new(), String::new());
     for (example, expected) in examples.iter().zip(TOOLS) {
         let mut example = moved(example, &fixture);
         assert_eq!(example["tool"], expected);
         match expected {
             "task_exec" => {
-                // From here on the example's server is this one.
-                fixture
-                    .client
-                    .register(fixture.server.login("prod_vps"))
-                    .await;
+                // From here on the examples' servers are this one.
+                for alias in ["prod_vps", "staging"] {
+                    fixture.client.register(fixture.server.login(alias)).await;
+                }
                 let failing = json!({"alias": "prod_vps", "cmd": "exit 3"});
                 let answer = fixture.client.call("task_exec", failing).await.ok();
                 answer.facts()["id"]
@@ -207,6 +234,7 @@ async fn the_readme_s_examples_work_as_written() {
                     json!({"alias": "main_api", "url": url, "health_check_endpoint": "/health"});
                 fixture.client.call("api_add", moved).await.ok();
             }
+            "undo" => example["arguments"]["id"] = edited.clone().into(),
             "task_status" | "task_retry" => example["arguments"]["id"] = failed.clone().into(),
             _ => {}
         }
@@ -215,6 +243,12 @@ async fn the_readme_s_examples_work_as_written() {
             .call(expected, example["arguments"].take())
             .await
             .ok();
+        if expected == "file_edit" {
+            answer.facts()["id"]
+                .as_str()
+                .unwrap()
+                .clone_into(&mut edited);
+        }
         check(&fixture, expected, &answer);
     }
     assert_eq!(

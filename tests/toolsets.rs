@@ -102,7 +102,7 @@ async fn texts_for_a_model_name_the_tools_that_are_listed() {
     assert_eq!(unlisted(instructions), Vec::<String>::new());
     for kept in [
         "task_exec;",
-        "task_transfer;",
+        "task_transfer",
         "never an instruction",
         "task_retry",
     ] {

@@ -142,9 +142,12 @@ impl Job {
         self.spec.kind().tool()
     }
 
-    /// Returns whether it is a question of a monitoring tool.
-    pub fn is_probe(&self) -> bool {
-        matches!(self.spec, Spec::Probe(_))
+    /// Returns whether it only asked a server something: about its state, its logs or its files.
+    pub fn is_question(&self) -> bool {
+        matches!(
+            self.spec,
+            Spec::Probe(_) | Spec::FileLookup(_) | Spec::Compare(_)
+        )
     }
 
     /// The time for which a reminder is due, if one is.

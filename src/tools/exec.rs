@@ -29,20 +29,20 @@ struct RunCommand {
     alias: String,
     /// Command line for the login shell.
     cmd: String,
-    /// Seconds until a reminder.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
     /// Seconds until it is killed; 0: never. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID; ends with this program.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
     background: Switch,
-    /// For long work: answer at once; outlives this program. No timeout unless given.
+    /// For long work: answer at once; it outlives the connection and this program. No timeout unless given.
     #[serde(default)]
     detach: Switch,
-    /// Kill it after so many lines (tail -f: 100).
+    /// Kill it after so many lines; endless commands (tail -f) after 100.
     #[schemars(range(min = 1))]
     max_lines: Option<Quantity>,
-    /// Kill it after so many seconds (tail -f: 10).
+    /// Kill it after so many seconds; endless commands after 10.
     stream_timeout: Option<NumberOfSeconds>,
 }
 
@@ -100,7 +100,7 @@ struct RunInteractive {
     alias: String,
     /// Command line for the login shell.
     cmd: String,
-    /// Answers by prompt (part of its text, or /regex/), given as often as asked.
+    /// Answers by prompt (part of its text, or /regex/), each given whenever its prompt comes.
     #[schemars(extend("examples" = [{"password for": "…"}]))]
     responses: Option<IndexMap<String, Secret>>,
     /// Say yes to the usual questions; never a password.
@@ -111,9 +111,9 @@ struct RunInteractive {
     interactive: On,
     /// Seconds until it is killed; 0: never. Default 120.
     timeout: Option<NumberOfSeconds>,
-    /// Seconds until a reminder.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID; ends with this program.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
     background: Switch,
 }
@@ -139,7 +139,7 @@ impl RunInteractive {
 struct RunSequence {
     /// Server alias.
     alias: String,
-    /// In order: strings, or objects with options.
+    /// In order: strings, or objects with options of their own.
     #[schemars(length(min = 1), extend("examples" = [["cd /srv/app", {"command": "make", "timeout": 900}]]))]
     commands: Vec<StepArgument>,
     /// Go on after a step that fails.
@@ -147,9 +147,9 @@ struct RunSequence {
     continue_on_error: bool,
     /// Seconds for each step; 0: no limit. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Seconds until a reminder.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID; ends with this program.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
     background: Switch,
 }

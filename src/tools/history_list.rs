@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 pub(super) struct ListHistory {
     /// Only of this server.
     alias: Option<String>,
-    /// Its status.
+    /// Only with this status.
     status: Option<Status>,
     /// Only younger ones: 2h, or a time.
     since: Option<Since>,

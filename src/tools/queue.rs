@@ -83,7 +83,7 @@ impl QueueReport {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
-    /// List tasks: running ones, those whose end was not told yet, the newest.
+    /// List tasks: running ones, then those whose end was not told yet, then the newest.
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_queue(
         &self,
@@ -125,7 +125,7 @@ impl App {
         Json::new(entries.text(), &entries)
     }
 
-    /// Wait for a task: its result, or how far it is.
+    /// Wait for a task: its result, or how far it is. Most clients give up on a call after 60 s.
     #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_wait(
         &self,
@@ -160,7 +160,7 @@ impl App {
         self.reply_about(&job, &OutputView::default()).await
     }
 
-    /// Do a failed, crashed, partial or cancelled task again.
+    /// Do a failed, crashed, partial or cancelled task again, as a new one.
     #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_retry(
         &self,

@@ -42,23 +42,20 @@ pub(super) fn tidy(tool: &mut Tool) {
     }
 }
 
-/// Removes each description of a parameter that an earlier tool gives to a parameter of the same name, and its
-/// bound: a model reads all tools, and pays for every word.
+/// Removes each description of a parameter that an earlier tool gives to a parameter of the same name: a model
+/// reads all tools, and pays for every word.
 pub(super) fn describe_once(tools: &mut [Tool]) {
     let mut given = HashSet::new();
     for tool in tools {
         let schema = Arc::make_mut(&mut tool.input_schema);
         let parameters = schema.get_mut("properties").and_then(Value::as_object_mut);
         for (name, parameter) in parameters.into_iter().flatten() {
-            let Some(parameter) = parameter.as_object_mut() else {
+            let Some(description) = parameter["description"].as_str() else {
                 continue;
             };
-            for said in ["description", "minimum"] {
-                if let Some(value) = parameter.get(said)
-                    && !given.insert((name.clone(), said, value.to_string()))
-                {
-                    parameter.shift_remove(said);
-                }
+            if !given.insert((name.clone(), description.to_owned())) {
+                let parameter = parameter.as_object_mut();
+                parameter.map(|parameter| parameter.shift_remove("description"));
             }
         }
     }

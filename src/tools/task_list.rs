@@ -27,7 +27,7 @@ pub(super) const ENTRIES: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListTasks {
-    /// Its status.
+    /// Only with this status.
     status: Option<Status>,
     /// Only of this server.
     alias: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct ListTasks {
     since: Option<Since>,
     /// Only of this tool.
     tool: Option<String>,
-    /// Monitoring's own tasks, too.
+    /// Also questions: of monitoring, of files.
     #[serde(default)]
     all: Switch,
     /// Most entries.
@@ -126,7 +126,7 @@ impl ListTasks {
                 .is_none_or(|since| since.includes(job.created_at))
             && match &self.tool {
                 Some(tool) => job.tool() == tool,
-                None => self.all.0 || !job.is_probe(),
+                None => self.all.0 || !job.is_question(),
             }
     }
 

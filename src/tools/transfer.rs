@@ -28,42 +28,42 @@ struct TransferOne {
     alias: String,
     /// To the server, or from it.
     direction: Direction,
-    /// Path here; relative to the working directory.
+    /// Path here; a relative one is below this program's working directory.
     local: String,
-    /// Server to copy from: `local` is there.
+    /// Copy from this server instead: `local` is a path on it.
     #[serde(rename = "source_alias")]
     source_alias: Option<String>,
-    /// Path there; relative to the home directory.
+    /// Path on the server; a relative one is below the home directory.
     remote: String,
-    /// Seconds until a reminder.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID; ends with this program.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
     background: Switch,
     /// Compare checksums.
     #[serde(default)]
     verify: Switch,
-    /// Write into the existing inode.
+    /// Write into the existing file (same inode).
     #[serde(default)]
     in_place: Switch,
-    /// Upload through linked directories.
+    /// Upload through directories that are links.
     #[serde(default)]
     follow_directory_links: Switch,
     /// Gitignore patterns to leave out.
     exclude: Option<Vec<String>>,
-    /// Heed the source's .gitignore files.
+    /// Also leave out what the source's .gitignore files say.
     #[serde(default)]
     gitignore: Switch,
-    /// Only show the plan.
+    /// Only show what it would create, replace and delete.
     #[serde(default)]
     dry_run: Switch,
-    /// Skip same files: by time or checksum.
+    /// Leave out files that are the same: by time (and size), or by checksum.
     #[serde(default)]
     only_changed: OnlyChanged,
-    /// Also delete what the source directory lacks.
+    /// Also delete what the source directory lacks, save what exclude covers.
     #[serde(default)]
     mirror: Switch,
-    /// Of the dryRun, to delete more than 20.
+    /// From the dryRun; needed to delete more than 20 files.
     token: Option<String>,
 }
 
@@ -74,34 +74,34 @@ struct TransferSeveral {
     alias: String,
     /// To the server, or from it.
     direction: Direction,
-    /// Sources may be patterns (*, ?, [..], {a,b}, **), which keep directories; hidden files only by name.
+    /// Sources may be patterns: *, ?, [..], {a,b}, and ** across directories; hidden files only by name. Matches go into the target directory.
     files: Vec<TransferEntry>,
-    /// Server to copy from: `local` is there.
+    /// Copy from this server instead: `local` is a path on it.
     #[serde(rename = "source_alias")]
     source_alias: Option<String>,
-    /// Seconds until a reminder.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID; ends with this program.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
     background: Switch,
     /// Compare checksums.
     #[serde(default)]
     verify: Switch,
-    /// Write into the existing inode.
+    /// Write into the existing file (same inode).
     #[serde(default)]
     in_place: Switch,
-    /// Upload through linked directories.
+    /// Upload through directories that are links.
     #[serde(default)]
     follow_directory_links: Switch,
     /// Gitignore patterns to leave out.
     exclude: Option<Vec<String>>,
-    /// Heed the source's .gitignore files.
+    /// Also leave out what the source's .gitignore files say.
     #[serde(default)]
     gitignore: Switch,
-    /// Only show the plan.
+    /// Only show what it would create, replace and delete.
     #[serde(default)]
     dry_run: Switch,
-    /// Skip same files: by time or checksum.
+    /// Leave out files that are the same: by time (and size), or by checksum.
     #[serde(default)]
     only_changed: OnlyChanged,
 }
@@ -236,7 +236,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
-    /// Upload or download a file or directory over SFTP. A target that is a directory or ends with / takes a file in, and a directory's contents.
+    /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
     #[tool(title = "Transfer a file or tree", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer(
         &self,
@@ -248,8 +248,8 @@ impl App {
         self.run(&call, start, wait, &OutputView::default()).await
     }
 
-    /// Upload or download several files, directories or patterns over SFTP.
-    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
+    /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
+    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,
         Parameters(transfers): Parameters<TransferSeveral>,

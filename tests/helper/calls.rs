@@ -138,12 +138,7 @@ impl Calls {
             }
             "get_pm2_logs" => looks(json!({"alias": alias, "app": "api"})),
             "get_fail2ban_status" => looks(json!({"alias": alias, "jail": "sshd"})),
-            "compare" => {
-                let place = format!("{alias}:{}", self.remote);
-                looks(json!({"sources": [place, place], "ignore": ["*.log"], "diff": true}))
-            }
-            "file_search" => looks(json!({"alias": alias, "path": self.remote, "pattern": "x"})),
-            "file_list" | "file_read" => looks(json!({"alias": alias, "path": self.remote})),
+            "compare" | "file_search" | "file_list" | "file_read" => looks(self.of_questions(tool)),
             "tail_file" => looks(json!({"alias": alias, "filepath": self.remote})),
             "api_add" => configures(json!({
                 "alias": "api", "url": self.url, "health_check_endpoint": "/x", "health_check_method": "GET",
@@ -156,6 +151,19 @@ impl Calls {
             new => panic!(
                 "{new} has no call in tests/helper/calls.rs, which every test of all tools needs"
             ),
+        }
+    }
+
+    /// The call of a tool that looks at files.
+    fn of_questions(&self, tool: &str) -> Value {
+        let (alias, path) = (&self.alias, &self.remote);
+        match tool {
+            "compare" => {
+                let place = format!("{alias}:{path}");
+                json!({"sources": [place, place], "ignore": ["*.log"], "diff": true})
+            }
+            "file_search" => json!({"alias": alias, "path": path, "pattern": "x"}),
+            _ => json!({"alias": alias, "path": path}),
         }
     }
 
