@@ -411,7 +411,7 @@ async fn a_reading_is_a_task_that_is_found_again_and_retried() {
     servers.write("later", "now\n");
     let queue = servers
         .client
-        .call("task_queue", json!({"status": "failed"}))
+        .call("task_queue", json!({"status": "failed", "all": true}))
         .await
         .ok();
     let id = queue.facts()["tasks"][0]["id"].clone();

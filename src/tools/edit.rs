@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::guard::Access;
 use crate::job::kind::change::{Change, ChangeRequest, ChangeTool, NewContent};
 use crate::job::kind::undo::Undo;
-use crate::job::{JobId, OutputView};
+use crate::job::{JobId, OutputView, Spec};
 use crate::reply::Reply;
 
 /// The fewest digits of a hash that tell contents apart.
@@ -169,9 +169,7 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let alias = arguments.alias.clone();
-        let start = Start::of(&alias, arguments.spec()?, None);
-        self.run(&call, start, WaitFor::Completion, &OutputView::default())
-            .await
+        self.change(&call, &alias, arguments.spec()?).await
     }
 
     /// Write a whole text file, new or not, whole or not at all; answers with the diff. undo takes it back.
@@ -182,9 +180,7 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let alias = arguments.alias.clone();
-        let start = Start::of(&alias, arguments.spec()?, None);
-        self.run(&call, start, WaitFor::Completion, &OutputView::default())
-            .await
+        self.change(&call, &alias, arguments.spec()?).await
     }
 
     /// Put back what a task changed: old contents, modes, owners; what it created is removed. An undo can be undone.
@@ -199,8 +195,21 @@ impl App {
             self.jobs().look(&JobId::from(id.as_str())).await?;
             return Err(Error::NothingToUndo { id });
         };
-        let start = Start::of(&last.alias, Undo::new(&id, dry_run.0, force.0), None);
-        self.run(&call, start, WaitFor::Completion, &OutputView::default())
+        let undo = Undo::new(&id, dry_run.0, force.0);
+        self.change(&call, &last.alias, undo).await
+    }
+}
+
+impl App {
+    /// Changes files in a job, and waits for its end.
+    async fn change(
+        &self,
+        call: &Call,
+        alias: &str,
+        change: impl Into<Spec>,
+    ) -> Result<Reply, Error> {
+        let start = Start::of(alias, change, None);
+        self.run(call, start, WaitFor::Completion, &OutputView::default())
             .await
     }
 }

@@ -6,7 +6,7 @@ use crate::text::beginning;
 const LONGEST_QUOTED: usize = 200;
 
 /// The longest list of known names, in bytes.
-const LONGEST_LIST: usize = 170;
+const LONGEST_LIST: usize = 150;
 /// The bytes of names that are shown of a longer one.
 const FIRST_NAMES: usize = 110;
 

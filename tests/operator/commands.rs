@@ -40,8 +40,11 @@ pub async fn failing_build(operator: &mut Operator) {
     let failed = operator.run(build).await;
     assert!(failed.contains("sources/main.js"), "{failed}");
     operator.run("cd ~/shop && cat build.sh && ls").await;
-    let mended = format!("sed -i s=sources/=src/= ~/shop/build.sh && {build}");
-    operator.run(&mended).await;
+    let edit = json!({
+        "alias": "web1", "path": operator.server("web1").home("shop/build.sh"), "check": build,
+        "edits": [{"old": "sources/", "new": "src/", "all": true}],
+    });
+    operator.call("file_edit", edit).await;
     let made = std::fs::read_to_string(operator.server("web1").home("shop/out/main.js"));
     assert_eq!(made.unwrap(), "serve(8080);\n");
 }

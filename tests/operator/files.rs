@@ -22,23 +22,19 @@ pub async fn full_disk(operator: &mut Operator) {
 }
 
 pub async fn edit_and_test(operator: &mut Operator) {
-    let before = operator.run("cat ~/site/site.conf").await;
+    let path = operator.server("web1").home("site/site.conf");
+    let old = std::fs::read_to_string(&path).unwrap();
+    let read = json!({"alias": "web1", "path": path});
+    let before = operator.call("file_read", read).await;
     assert!(before.contains("listen 443;"), "{before}");
-    let steps = json!([
-        "cd ~/site",
-        "cp site.conf site.conf.bak",
-        "sed -i 's/listen 443;/listen 443 ssl;/' site.conf",
-        "diff site.conf.bak site.conf || true",
-        "sh check",
-    ]);
-    let sequence = json!({"alias": "web1", "commands": steps});
-    let tested = operator.call("task_exec_sequence", sequence).await;
+    let edit = json!({
+        "alias": "web1", "path": path, "check": "cd ~/site && sh check",
+        "edits": [{"old": "listen 443;", "new": "listen 443 ssl;"}],
+    });
+    let tested = operator.call("file_edit", edit).await;
     assert!(tested.contains("site.conf is well"), "{tested}");
-    let file = |name| std::fs::read_to_string(operator.server("web1").home(name)).unwrap();
-    assert_eq!(
-        file("site/site.conf"),
-        file("site/site.conf.bak").replace("443;", "443 ssl;")
-    );
+    let new = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(new, old.replace("443;", "443 ssl;"));
 }
 
 pub async fn deployed_tree(operator: &mut Operator) {
@@ -63,17 +59,12 @@ pub async fn deployed_tree(operator: &mut Operator) {
 }
 
 pub async fn copy_between_servers(operator: &mut Operator) {
-    let local = operator.fixture.local("orders.db");
-    let download = json!({
-        "alias": "web1", "direction": "download", "local": local,
-        "remote": operator.fixture.remote("spool/orders.db"),
-    });
-    operator.call("task_transfer", download).await;
-    let upload = json!({
-        "alias": "db1", "direction": "upload", "local": local, "verify": true,
+    let copy = json!({
+        "alias": "db1", "direction": "upload", "source_alias": "web1", "verify": true,
+        "local": operator.fixture.remote("spool/orders.db"),
         "remote": operator.server("db1").home("restore/orders.db"),
     });
-    operator.call("task_transfer", upload).await;
+    operator.call("task_transfer", copy).await;
     let copy = std::fs::read(operator.server("db1").home("restore/orders.db"));
     assert_eq!(copy.unwrap(), vec![1; 100_000]);
 }

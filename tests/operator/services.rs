@@ -25,10 +25,15 @@ pub async fn dead_service(operator: &mut Operator) {
     assert!(services.await.contains("failed"));
     let why = operator.run("systemctl status shop; journalctl -u shop -n 20 --no-pager");
     assert!(why.await.contains("port is no number"));
-    operator.run("cat ~/shop/shop.conf").await;
-    let mended = operator
-        .run("cp ~/shop/shop.conf ~/shop/shop.conf.bak && sed -i 's/^port = .*/port = 8080/' ~/shop/shop.conf && systemctl restart shop && systemctl is-active shop")
-        .await;
+    let path = operator.server("web1").home("shop/shop.conf");
+    let read = json!({"alias": "web1", "path": path});
+    let configuration = operator.call("file_read", read).await;
+    let port = configuration.lines().find(|line| line.starts_with("port"));
+    let edit = json!({
+        "alias": "web1", "path": path, "edits": [{"old": port, "new": "port = 8080"}],
+        "check": "systemctl restart shop && systemctl is-active shop",
+    });
+    let mended = operator.call("file_edit", edit).await;
     assert!(mended.contains("active"), "{mended}");
     let home = |name: &str| std::fs::read_to_string(operator.server("web1").home(name)).unwrap();
     assert_eq!(home("shop/state"), "active\n");

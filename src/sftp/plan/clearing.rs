@@ -1,4 +1,4 @@
-//! TreeRemoval of entries of a tree, many at once and never through a link.
+//! Removal of entries of a tree, many at once and never through a link.
 
 use std::collections::BTreeSet;
 use std::path::Path;
