@@ -395,7 +395,12 @@ impl Kind for Transfer {
             Direction::ServerToServer => format!("{source}:{local} -> {remote}"),
         });
         let entries = entries.collect::<Vec<_>>().join(", ");
-        format!("{} {entries}", direction.name())
+        let trial = if self.0.options.dry_run {
+            "dry run: "
+        } else {
+            ""
+        };
+        format!("{trial}{} {entries}", direction.name())
     }
 
     async fn run(&self, context: &Context<'_>) -> (Ending, TransferOutcome) {

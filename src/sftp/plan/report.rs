@@ -1,5 +1,7 @@
 //! Reports of plans, for users who want to see them before anything is changed.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::sftp::filesystem::Filesystem;
@@ -56,8 +58,8 @@ impl PlanReport {
         let replaced = all().filter(|file| !is_new(file));
         let created = all().filter(|file| is_new(file));
         let lines = removals
-            .chain(replaced.map(|file| line("replace", file)))
-            .chain(created.map(|file| line("create", file)));
+            .chain(first_in_order(replaced.map(|file| line("replace", file))))
+            .chain(first_in_order(created.map(|file| line("create", file))));
         let create = all().filter(|file| is_new(file)).count();
         Self {
             create,
@@ -110,6 +112,18 @@ impl PlanReport {
     }
 }
 
+/// The first lines in the order of the alphabet, as many as are named at most.
+fn first_in_order(lines: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let mut first = BTreeSet::new();
+    for line in lines {
+        first.insert(line);
+        if first.len() > NAMED {
+            first.pop_last();
+        }
+    }
+    first
+}
+
 /// A path as a line shows it.
 fn path(shown: &str) -> String {
     let shown = beginning(shown, LONGEST_PATH);
@@ -117,5 +131,23 @@ fn path(shown: &str) -> String {
         format!("{shown:?}")
     } else {
         shown.into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_lines_are_named_in_their_order() {
+        let lines = (0..2 * NAMED)
+            .rev()
+            .map(|number| format!("create /f{number:03}"));
+        let first: Vec<_> = first_in_order(lines).into_iter().collect();
+        assert_eq!(first.len(), NAMED);
+        assert_eq!(
+            (&*first[0], &*first[NAMED - 1]),
+            ("create /f000", "create /f049")
+        );
     }
 }
