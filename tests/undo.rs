@@ -46,14 +46,16 @@ async fn what_was_changed_or_made_is_put_back_and_the_undo_too() {
             .await
             .ok();
         assert!(
-            trial.text().starts_with("files: 1 would restore"),
+            trial
+                .text()
+                .starts_with("dry run, nothing was changed: 1 file to restore (task "),
             "{}",
             trial.text()
         );
         assert_eq!(fs::read(&path).unwrap(), b"new");
         let undone = undo(client, changed).await.ok();
         assert!(
-            undone.text().starts_with("files: 1 restored"),
+            undone.text().starts_with("1 file restored (task "),
             "{}",
             undone.text()
         );
@@ -64,7 +66,7 @@ async fn what_was_changed_or_made_is_put_back_and_the_undo_too() {
         );
         let again = undo(client, changed).await.ok();
         assert!(
-            again.text().starts_with("files: 1 as it was already"),
+            again.text().starts_with("1 file as before already (task "),
             "{}",
             again.text()
         );
@@ -77,7 +79,7 @@ async fn what_was_changed_or_made_is_put_back_and_the_undo_too() {
         let made = write(client, &new, "x").await;
         let removed = undo(client, &made).await.ok();
         assert!(
-            removed.text().starts_with("files: 1 removed"),
+            removed.text().starts_with("1 file removed (task "),
             "{}",
             removed.text()
         );
@@ -216,7 +218,7 @@ async fn an_upload_that_replaced_a_file_is_undone_as_well() {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         let undone = undo(client, &uploaded.facts()["id"]).await.ok();
         assert!(
-            undone.text().starts_with("files: 1 restored"),
+            undone.text().starts_with("1 file restored (task "),
             "{}",
             undone.text()
         );

@@ -52,16 +52,16 @@ pub enum UndoAction {
 }
 
 impl UndoAction {
-    /// In a word: done, or planned.
-    fn word(self, is_planned: bool) -> &'static str {
+    /// The fate of files, before or behind their names or number.
+    fn fate(self, is_planned: bool) -> &'static str {
         match (self, is_planned) {
             (Self::Restore, false) => "restored",
-            (Self::Restore, true) => "would restore",
+            (Self::Restore, true) => "to restore",
             (Self::Remove, false) => "removed",
-            (Self::Remove, true) => "would remove",
-            (Self::Leave, _) => "as it was already",
+            (Self::Remove, true) => "to remove",
+            (Self::Leave, _) => "as before already",
             (Self::Fail, false) => "not put back",
-            (Self::Fail, true) => "would not put back",
+            (Self::Fail, true) => "that cannot be put back",
         }
     }
 }
@@ -101,20 +101,24 @@ impl UndoOutcome {
         ];
         let counts = counts.into_iter().filter_map(|action| {
             let count = self.count(action);
-            (count > 0).then(|| format!("{count} {}", action.word(is_planned)))
+            let files = if count == 1 { "file" } else { "files" };
+            (count > 0).then(|| format!("{count} {files} {}", action.fate(is_planned)))
         });
         let counts = counts.collect::<Vec<_>>().join(", ");
         let headline = match (job.status, &job.error) {
-            (Status::Completed, _) | (_, None) => format!("files: {counts}"),
+            (Status::Completed, _) | (_, None) if is_planned => {
+                format!("dry run, nothing was changed: {counts}")
+            }
+            (Status::Completed, _) | (_, None) => counts,
             (status, Some(error)) if counts.is_empty() => format!("{status}: {error}"),
-            (status, Some(error)) => format!("{status}: {error}; files: {counts}"),
+            (status, Some(error)) => format!("{status}: {error}; {counts}"),
         };
         let mut text = AnswerText::of(job, headline);
         for file in self.undone.iter().take(FILES_NAMED) {
             let reason = file.reason.iter().map(|reason| format!(": {reason}"));
             text.note(format!(
                 "{} `{}` on `{}`{}",
-                file.action.word(is_planned),
+                file.action.fate(is_planned),
                 file.path,
                 file.alias,
                 reason.collect::<String>()
