@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::context::judged_names;
 use super::parts::{AnswerPart, content, words};
 use super::text::visible;
 use crate::charset::Charset;
@@ -88,10 +89,7 @@ impl FileContent {
 
     /// The names by which the policy judges it.
     pub(super) fn names(&self) -> Vec<String> {
-        let below = self.path.strip_prefix(self.home.trim_end_matches('/'));
-        let below = below.filter(|below| below.starts_with('/') && *below != self.path);
-        let in_home = below.map(|below| format!("~{below}"));
-        [self.path.clone()].into_iter().chain(in_home).collect()
+        judged_names(self.path.clone(), &self.home)
     }
 
     /// Returns whether it is a private key, whatever its name.

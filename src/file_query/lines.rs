@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::error::Error;
+use crate::text::problem_of_pattern;
 
 /// The most bytes of a line that is compared with a pattern. A longer one is taken for several.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -163,6 +166,16 @@ fn put(chosen: &mut Vec<u8>, number: u64, sign: u8, line: &[u8]) {
     chosen.push(sign);
     chosen.extend_from_slice(line);
     chosen.push(b'\n');
+}
+
+/// Compiles a regular expression of a caller's.
+pub(super) fn compile(parameter: &str, pattern: &str, ignores_case: bool) -> Result<Regex, Error> {
+    let mut builder = RegexBuilder::new(pattern);
+    let pattern = builder.case_insensitive(ignores_case).build();
+    pattern.map_err(|error| {
+        let problem = problem_of_pattern(&error);
+        Error::invalid(parameter, format!("is no regular expression: {problem}"))
+    })
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use regex::bytes::Regex;
 use sha2::{Digest, Sha256};
 
 use super::content::FileContent;
 use super::context::QueryContext;
-use super::lines::LineSelector;
+use super::lines::{LineSelector, compile};
 use super::problem::check_file;
 use super::read::ReadQuery;
 use crate::error::Error;
@@ -52,7 +51,7 @@ pub(super) async fn read(
     let path = query.path.as_str();
     let mut selector = LineSelector::from(query.first(), query.most_lines(), query.most_bytes());
     if let Some(pattern) = &query.around {
-        selector = selector.around(compile("around", pattern)?, query.context());
+        selector = selector.around(compile("around", pattern, false)?, query.context());
     }
     let (own, target) = (files.lstat(path).await?, files.stat(path).await?);
     let metadata = check_file(path, own, target)?;
@@ -119,14 +118,4 @@ async fn last_lines(
     let first = newlines.into_iter().nth(before).map_or(0, |at| at + 1);
     end.drain(..first);
     Ok(end)
-}
-
-/// Compiles a regular expression of a caller's.
-pub(super) fn compile(parameter: &str, pattern: &str) -> Result<Regex, Error> {
-    Regex::new(pattern).map_err(|error| {
-        let problem = error.to_string();
-        let problem = problem.lines().last().unwrap_or_default();
-        let problem = problem.trim_start_matches("error: ");
-        Error::invalid(parameter, format!("is no regular expression: {problem}"))
-    })
 }

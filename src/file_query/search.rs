@@ -141,7 +141,7 @@ impl SearchQuery {
         about: QueryContext<'_>,
         mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
     ) -> Result<FileReport, Error> {
-        let mut findings = search_over_sftp::search(self, files, about).await?;
+        let mut findings = search_over_sftp::search(self, files).await?;
         for line in &mut findings.lines {
             line.text = mask(std::mem::take(&mut line.text));
         }

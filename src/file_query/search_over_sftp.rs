@@ -4,11 +4,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use globset::{Glob, GlobMatcher};
-use regex::bytes::RegexBuilder;
 
-use super::context::QueryContext;
 use super::found_lines::FoundLine;
-use super::lines::LineSelector;
+use super::lines::{LineSelector, compile};
 use super::problem::{check_file, check_there};
 use super::search::{LONGEST, SearchQuery};
 use super::search_report::SearchFindings;
@@ -42,7 +40,6 @@ struct FileSearch<'a> {
 pub(super) async fn search(
     query: &SearchQuery,
     files: &RemoteFiles<'_>,
-    _about: QueryContext<'_>,
 ) -> Result<SearchFindings, Error> {
     let path = query.path.as_str();
     let (own, target) = (files.lstat(path).await?, files.stat(path).await?);
@@ -53,7 +50,7 @@ pub(super) async fn search(
     let mut search = FileSearch {
         query,
         files,
-        pattern: compile(query)?,
+        pattern: compile("pattern", &query.pattern, query.ignore_case)?,
         names: matcher(query)?,
         begun: Instant::now(),
         files_left: MOST_FILES,
@@ -74,17 +71,6 @@ pub(super) async fn search(
         search.file(&root).await;
     }
     Ok(search.findings)
-}
-
-fn compile(query: &SearchQuery) -> Result<regex::bytes::Regex, Error> {
-    let mut builder = RegexBuilder::new(&query.pattern);
-    let pattern = builder.case_insensitive(query.ignore_case).build();
-    pattern.map_err(|error| {
-        let problem = error.to_string();
-        let problem = problem.lines().last().unwrap_or_default();
-        let problem = problem.trim_start_matches("error: ");
-        Error::invalid("pattern", format!("is no regular expression: {problem}"))
-    })
 }
 
 fn matcher(query: &SearchQuery) -> Result<Option<GlobMatcher>, Error> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::context::QueryContext;
+use super::context::{QueryContext, judged_names};
 use super::found_lines::FoundLine;
 use super::name::shown_name;
 use super::report::{FileReport, call};
@@ -121,11 +121,7 @@ impl SearchFindings {
 
     /// The names by which the policy judges a file.
     fn names(&self, path: &[u8]) -> Vec<String> {
-        let path = String::from_utf8_lossy(path).into_owned();
-        let below = path.strip_prefix(self.home.trim_end_matches('/'));
-        let below = below.filter(|below| below.starts_with('/') && *below != path);
-        let in_home = below.map(|below| format!("~{below}"));
-        [path].into_iter().chain(in_home).collect()
+        judged_names(String::from_utf8_lossy(path).into_owned(), &self.home)
     }
 
     /// A line as it is shown: file, number, text.

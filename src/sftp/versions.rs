@@ -124,23 +124,21 @@ impl FileVersions {
 
     /// The versions that a task has left, by their names; the oldest first.
     pub async fn of_task(&self, task: &str) -> Result<Vec<(String, KeptVersion)>, Error> {
-        let mut versions = self.all().await?;
-        versions.retain(|(_, version)| version.task == task);
-        Ok(versions)
+        self.of_names(format!("{task}-")).await
     }
 
     /// A version of each task that has left some.
     pub async fn of_each_task(&self) -> Result<HashMap<String, KeptVersion>, Error> {
-        let versions = self.all().await?.into_iter();
+        let versions = self.of_names(String::new()).await?.into_iter();
         Ok(versions
             .map(|(_, version)| (version.task.clone(), version))
             .collect())
     }
 
-    /// All versions, by their names; the oldest first.
-    async fn all(&self) -> Result<Vec<(String, KeptVersion)>, Error> {
+    /// The versions whose names begin so; the oldest first.
+    async fn of_names(&self, prefix: String) -> Result<Vec<(String, KeptVersion)>, Error> {
         let versions = self.0.clone();
-        blocking(move || Ok::<_, Error>(versions.records())).await
+        blocking(move || Ok::<_, Error>(versions.records_of(&prefix))).await
     }
 
     /// The content of a version; `None` where it is gone, or was not kept.

@@ -65,10 +65,18 @@ impl Versions {
 
     /// The names and records of all versions that can be read, the oldest first. Blocks.
     pub fn records<R: DeserializeOwned>(&self) -> Vec<(String, R)> {
+        self.records_of("")
+    }
+
+    /// The same of the versions whose names begin so. No other record is read. Blocks.
+    pub fn records_of<R: DeserializeOwned>(&self, prefix: &str) -> Vec<(String, R)> {
         let mut files = self.files();
         files.sort_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
         let records = files.iter().filter_map(|file| {
             let name = file.path.file_stem()?.to_str()?.to_owned();
+            if !name.starts_with(prefix) {
+                return None;
+            }
             let is_whole = file.path.extension().is_some_and(|own| own == EXTENSION);
             Some((name, read_record(&file.path).filter(|_| is_whole)?))
         });

@@ -49,6 +49,14 @@ pub(crate) fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
+/// The problem with a regular expression, in a line.
+pub(crate) fn problem_of_pattern(error: &regex::Error) -> String {
+    // Its last line says what is wrong, and those before show where.
+    let problem = error.to_string();
+    let problem = problem.lines().last().unwrap_or_default();
+    problem.trim_start_matches("error: ").to_owned()
+}
+
 /// A number of bytes as people say it.
 #[expect(clippy::cast_precision_loss, reason = "it is for people")]
 pub(crate) fn in_bytes(bytes: u64) -> String {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::explain::explain;
 use super::schema::secrets;
 use crate::error::Error;
+use crate::text::problem_of_pattern;
 
 /// A tool's arguments, as its struct `T`.
 ///
@@ -195,10 +196,7 @@ impl<'de> Deserialize<'de> for RegularExpression {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Regex::new(&text).map(Self).map_err(|error| {
-            // Its last line says what is wrong, and those before show where.
-            let problem = error.to_string();
-            let problem = problem.lines().last().unwrap_or_default();
-            let problem = problem.trim_start_matches("error: ");
+            let problem = problem_of_pattern(&error);
             D::Error::custom(format!("not a regular expression: {problem}"))
         })
     }
