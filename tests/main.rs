@@ -115,6 +115,7 @@ mod trees;
 mod trust;
 mod tunnels;
 mod undo;
+mod undo_trees;
 mod unreadable;
 mod vanished;
 mod without_sftp;

@@ -79,7 +79,9 @@ async fn what_was_changed_or_made_is_put_back_and_the_undo_too() {
         let made = write(client, &new, "x").await;
         let removed = undo(client, &made).await.ok();
         assert!(
-            removed.text().starts_with("1 file removed (task "),
+            removed
+                .text()
+                .starts_with("1 file removed, 2 directories removed (task "),
             "{}",
             removed.text()
         );

@@ -14,4 +14,4 @@ pub(crate) use home::expand_home;
 pub(crate) use lock::{lock_exclusively, lock_file, lock_for_reading, lock_patiently, try_lock};
 pub(crate) use path_completion::complete_path;
 pub(crate) use private::{make_private, private, set_mode};
-pub(crate) use replace::{replace_file, sibling, write_durably, write_new};
+pub(crate) use replace::{replace_file, sibling, sync_directory, write_durably, write_new};

@@ -162,7 +162,8 @@ impl SftpError {
 impl From<io::Error> for SftpError {
     fn from(error: io::Error) -> Self {
         let state = match error.kind() {
-            io::ErrorKind::NotFound => Self::NotFound,
+            // Servers do not tell these apart.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
             io::ErrorKind::AlreadyExists => Self::AlreadyExists,
             io::ErrorKind::PermissionDenied => Self::PermissionDenied,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,

@@ -6,7 +6,7 @@
 //! | `remote_files` | single files of a server, read and changed one at a time |
 //! | `file_change`, `file_snapshot` | single files as they are before a change, and the way back from it |
 //! | `owners` | owners of files, from names to numbers |
-//! | `versions` | versions of files, kept before tasks change them |
+//! | `versions`, `restore` | versions of files, kept before tasks change them; how they are put back |
 //! | `remote_directories`, `owner_names` | directories of a server; names of owners |
 //! | `digest` | trees with the checksums of their files |
 //! | `plan` | the files that a transfer copies, with source and target of each |
@@ -31,6 +31,7 @@ mod plan;
 mod remote_directories;
 mod remote_files;
 mod request;
+mod restore;
 mod session;
 pub mod spelling;
 pub mod transfer;
@@ -48,9 +49,13 @@ pub use plan::approval::APPROVED;
 pub use plan::destination::{MayWrite, WriteCheck};
 pub(crate) use remote_files::sweep_staged;
 pub use remote_files::{FileAccess, RemoteFiles};
+pub use restore::{LocalFiles, RestoreSide};
 pub(crate) use session::shell_server::ok_status;
 pub use transfer::backup::BACKUPS;
 pub use transfer::notes::Notes;
 pub use transfer::progress::{TransferProgress, TransferTotals};
 pub use transfer::replacement::{ExpectedContent, ReplaceOptions};
-pub use versions::{FileBefore, FileVersions, KeptVersion, LONGEST_VERSION, VersionKeeper};
+pub use versions::{
+    FileFacts, FileVersions, KeptVersion, LONGEST_VERSION, PathState, VersionKeeper, VersionPack,
+    VersionSide,
+};

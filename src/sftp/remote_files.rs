@@ -171,7 +171,15 @@ impl<'a> RemoteFiles<'a> {
         content: &[u8],
         replacement: ReplaceOptions<'_>,
     ) -> Result<Vec<String>, Error> {
-        let target = self.stat(path).await?;
+        let look = async {
+            let target = if replacement.is_exact {
+                RemotePath::of_bytes(path.as_bytes())
+            } else {
+                self.resolve(path).await?
+            };
+            self.session.stat(&target).await
+        };
+        let target = look.await.map_err(|error| error.on_file(path))?;
         if path.ends_with('/') || target.is_some_and(|target| target.is_directory()) {
             let error = SftpError::NotAFile(format!("`{path}` is a directory"));
             return Err(error.on_file(path));
@@ -301,6 +309,12 @@ impl<'a> RemoteFiles<'a> {
     /// Refuses to change a file under any of its names that may not be written. A symbolic link counts
     /// as itself.
     async fn check_policy(&self, path: &RemotePath) -> Result<()> {
+        let check = (self.access.may_write)();
+        Ok(check(&self.names(path).await?)?)
+    }
+
+    /// The names by which the policy judges a path. A symbolic link counts as itself.
+    pub(super) async fn names(&self, path: &RemotePath) -> Result<Vec<String>> {
         let policy = WritePolicy::new(Some(self.access.may_write));
         policy.fetch_home(self.session()).await?;
         let is_link = |metadata: &Metadata| metadata.file_type == FileType::Link;
@@ -318,7 +332,7 @@ impl<'a> RemoteFiles<'a> {
             }
             _ => Destination::of(self.session(), path).await?,
         };
-        Ok(policy.judge(&destination)?)
+        Ok(policy.names(&destination))
     }
 }
 

@@ -52,5 +52,5 @@ pub use process_lock::ProcessLock;
 pub use spool::Spool;
 pub use temporary_files::TemporaryFiles;
 pub use text_document::TextDocument;
-pub use versions::Versions;
+pub use versions::{ContentPlace, MOST_VERSION_BYTES, NewVersion, Versions};
 pub use write_once::WriteOnce;

@@ -195,8 +195,10 @@ impl App {
             self.jobs().look(&JobId::from(id.as_str())).await?;
             return Err(Error::NothingToUndo { id });
         };
-        let undo = Undo::new(&id, dry_run.0, force.0);
-        self.change(&call, &last.alias, undo).await
+        let mut sides = versions.iter().map(|(_, version)| &version.side);
+        let is_here = sides.all(|side| side.endpoint.is_none());
+        let undo = Undo::new(&id, is_here, dry_run.0, force.0);
+        self.change(&call, &last.side.alias, undo).await
     }
 }
 

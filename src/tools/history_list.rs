@@ -128,7 +128,7 @@ pub(super) fn undoable(
         job_id: JobId::from(version.task.as_str()),
         timestamp: version.kept_at,
         kind: "sftp".to_owned(),
-        alias: version.alias,
+        alias: version.side.alias,
         command: version.path,
     }));
     history.sort_by_key(|entry| Reverse(entry.timestamp));

@@ -22,7 +22,9 @@ use crate::sftp::transfer::{
     Direction, PlanReport, RemovalRules, Summary, TransferEntry, TransferOptions, TransferRequest,
     TransferRunner,
 };
-use crate::sftp::{APPROVED, BACKUPS, Notes, ReplaceOptions, TransferProgress, VersionKeeper};
+use crate::sftp::{
+    APPROVED, BACKUPS, Notes, ReplaceOptions, TransferProgress, VersionKeeper, VersionSide,
+};
 use crate::ssh::patience;
 use crate::text::in_bytes;
 
@@ -218,6 +220,8 @@ impl Transfer {
         let (progress, notes) = (TransferProgress::default(), Notes::default());
         let roots = context.guard.roots().around(&request.local_bases());
         let backups = context.data.backups(BACKUPS);
+        let pack = context.versions.pack(context.job.id.as_str());
+        let side = self.changed_side(context)?;
         let transfer = TransferRunner {
             pool: context.pool,
             source_pool: context.reading_pool,
@@ -237,9 +241,8 @@ impl Transfer {
             backups: &backups,
             replacement: ReplaceOptions::default(),
             keeper: Some(VersionKeeper {
-                versions: context.versions,
-                task: context.job.id.as_str(),
-                endpoint: &context.pool.server(&context.job.alias)?.endpoint(),
+                pack: &pack,
+                side: &side,
             }),
             progress: &progress,
             notes: &notes,
@@ -250,7 +253,13 @@ impl Transfer {
         let mut last = (0, None);
         loop {
             tokio::select! {
-                summary = &mut moved => return summary,
+                summary = &mut moved => {
+                    let note = pack.finish().await;
+                    return summary.map(|mut summary| {
+                        summary.notes.extend(note);
+                        summary
+                    });
+                }
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                     let now = (progress.bytes(), progress.totals());
                     if now != last {
@@ -260,6 +269,18 @@ impl Transfer {
                 }
             }
         }
+    }
+
+    /// The side on which files are replaced.
+    fn changed_side(&self, context: &Context<'_>) -> Result<VersionSide, Error> {
+        let alias = context.job.alias.clone();
+        let endpoint = match self.0.direction {
+            Direction::Download => None,
+            Direction::Upload | Direction::ServerToServer => {
+                Some(context.pool.server(&alias)?.endpoint())
+            }
+        };
+        Ok(VersionSide { alias, endpoint })
     }
 
     /// Returns the ending and the outcome of a transfer with this summary.

@@ -148,16 +148,24 @@ impl Filesystem for LocalFilesystem {
         Ok(Some(sums))
     }
 
-    async fn create_dir_all(&self, path: &PathBuf) -> Result<bool> {
+    async fn create_dir_all(&self, path: &PathBuf) -> Result<Vec<PathBuf>> {
         if let Some(metadata) = self.stat(path).await? {
             return if metadata.is_directory() {
-                Ok(false)
+                Ok(Vec::new())
             } else {
                 Err(in_the_way(&path.display(), FILE_IN_THE_WAY))
             };
         }
         let (roots, path) = (self.roots.clone(), path.clone());
-        blocking(move || roots.create_dir_all(&path).map(|()| true)).await
+        blocking(move || {
+            let missing = path.ancestors().take_while(|above| !above.exists());
+            let mut missing: Vec<_> = missing.map(Path::to_owned).collect();
+            missing.retain(|above| !above.as_os_str().is_empty());
+            missing.reverse();
+            roots.create_dir_all(&path)?;
+            Ok(missing)
+        })
+        .await
     }
 
     async fn create_dirs(&self, paths: &[PathBuf]) -> Vec<Result<bool>> {

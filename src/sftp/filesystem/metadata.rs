@@ -54,6 +54,15 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Placeholder for the metadata of a symbolic link, which nobody needs.
+    pub(crate) const LINK: Self = Self {
+        file_type: FileType::Link,
+        length: 0,
+        mode: None,
+        owner: None,
+        modified: None,
+    };
+
     /// Returns whether it is a directory.
     pub fn is_directory(&self) -> bool {
         self.file_type == FileType::Directory

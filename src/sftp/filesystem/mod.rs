@@ -81,8 +81,11 @@ pub(crate) trait Filesystem: Sync {
         files: &[(Self::Path, u64)],
         shell: Option<ServerShell<'_>>,
     ) -> impl Future<Output = Result<Option<Vec<Option<String>>>>> + Send;
-    /// Creates a directory and its missing parents. Returns whether it was missing.
-    fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = Result<bool>> + Send;
+    /// Creates a directory and its missing parents. Returns those that it made, the outermost first.
+    fn create_dir_all(
+        &self,
+        path: &Self::Path,
+    ) -> impl Future<Output = Result<Vec<Self::Path>>> + Send;
     /// Creates directories, given with parents first. Returns for each whether it was missing. A
     /// symbolic link does not count as a directory: it may lead out of the tree.
     fn create_dirs(&self, paths: &[Self::Path]) -> impl Future<Output = Vec<Result<bool>>> + Send;

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::plan::removals::{Removals, TreeRemoval};
+use crate::sftp::versions::{PathState, VersionKeeper};
 
 /// Entries removed at once.
 const AT_ONCE: usize = 256;
@@ -26,6 +27,7 @@ impl<T: Filesystem> Removals<T> {
     pub(crate) async fn next(
         &mut self,
         target: &T,
+        keeper: Option<VersionKeeper<'_>>,
     ) -> Result<Option<Vec<(TreeRemoval, Result<Removed>)>>> {
         let Some(first) = self.entries.first() else {
             return Ok(None);
@@ -40,7 +42,7 @@ impl<T: Filesystem> Removals<T> {
             let directory = removal.path.parent().unwrap_or(Path::new(""));
             match refused.iter().find(|(path, _)| *path == directory) {
                 Some((_, refusal)) => Err(refusal.clone()),
-                None => self.remove(target, removal).await,
+                None => self.remove(target, removal, keeper).await,
             }
         });
         let outcomes = join_all(removing).await;
@@ -84,7 +86,12 @@ impl<T: Filesystem> Removals<T> {
         }
     }
 
-    async fn remove(&self, target: &T, removal: &TreeRemoval) -> Result<Removed> {
+    async fn remove(
+        &self,
+        target: &T,
+        removal: &TreeRemoval,
+        keeper: Option<VersionKeeper<'_>>,
+    ) -> Result<Removed> {
         let path = self.at(&removal.path);
         if let Some(twin) = &removal.twin {
             let twin = self.at(twin);
@@ -92,6 +99,11 @@ impl<T: Filesystem> Removals<T> {
             if here? == twin? {
                 return Ok(Removed::IsTwin);
             }
+        }
+        if let Some(keeper) = keeper {
+            let there = target.lstat(&path).await?;
+            let old = keeper.read(target, &path, there).await?;
+            keeper.keep::<T>(&path, old, PathState::Absent).await;
         }
         let removed = if removal.is_directory {
             target.remove_dir(&path).await

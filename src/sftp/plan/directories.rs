@@ -23,7 +23,12 @@ impl<T: Filesystem> CreatedDirectories<T> {
     /// Returns whether an entry's parent directory is new.
     pub(crate) fn is_new(&self, path: &Path) -> bool {
         path.parent()
-            .is_some_and(|parent| self.new.contains(parent))
+            .is_some_and(|parent| self.is_new_directory(parent))
+    }
+
+    /// Returns whether a directory was missing.
+    pub(crate) fn is_new_directory(&self, path: &Path) -> bool {
+        self.new.contains(path)
     }
 
     /// The reason why an entry has no parent directory.

@@ -17,6 +17,7 @@ use crate::sftp::plan::unchanged::Sides;
 use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
 use crate::sftp::request::TransferOptions;
 use crate::sftp::spelling::doubt;
+use crate::sftp::versions::{OldState, PathState, VersionKeeper};
 
 /// A file to be copied.
 struct FoundSource<S: Filesystem> {
@@ -42,11 +43,15 @@ pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     /// True if a source may be a pattern.
     pub(crate) patterns: bool,
     pub(crate) options: &'a TransferOptions,
+    /// True if targets are the server's own paths, in which no mistakes are looked for.
+    pub(crate) is_exact: bool,
     pub(crate) writes: WritePolicy<T>,
     pub(crate) sides: Sides<'a, S, T>,
     /// Token in the names of part files.
     pub(crate) token: &'a str,
     pub(crate) mirror: Option<MirrorRules<'a, T>>,
+    /// Keeps versions of what is removed, and notes what is made.
+    pub(crate) keeper: Option<VersionKeeper<'a>>,
     pub(crate) plan: TransferPlan<S, T>,
 }
 
@@ -146,7 +151,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
 
     /// Refuses a target that looks like a mistake, unless it exists or the source has the same name.
     async fn check_target(&self, from: &str, to: &str) -> Result<()> {
-        let Some(doubt) = doubt(to) else {
+        let Some(doubt) = doubt(to).filter(|_| !self.is_exact) else {
             return Ok(());
         };
         let is_meant = doubt.is_outer && S::file_name(&S::path(from)) == T::file_name(&T::path(to));
@@ -194,7 +199,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             let is_new = if self.options.dry_run {
                 followed.is_none()
             } else {
-                target.create_dir_all(&path).await?
+                self.create_dir_all(&path).await?
             };
             let to = T::join(&path, &local_of(&name));
             let target_state = self.state(&to, is_new).await?;
@@ -203,7 +208,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             if let (Some(parent), false) = (T::parent(&path), look.has_parent)
                 && !self.options.dry_run
             {
-                target.create_dir_all(&parent).await?;
+                self.create_dir_all(&parent).await?;
             }
             match (followed, own.map(|own| own.file_type)) {
                 // An interrupted replacement may have left it aside.
@@ -227,6 +232,23 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
         self.push(source, to, target_state, is_named_by_user, &destination);
         Ok(())
+    }
+
+    /// Creates a directory and its missing parents. Returns whether it was missing.
+    pub(super) async fn create_dir_all(&self, path: &T::Path) -> Result<bool> {
+        let made = self.sides.target.create_dir_all(path).await?;
+        for directory in &made {
+            self.note_directory(directory).await;
+        }
+        Ok(!made.is_empty())
+    }
+
+    /// Notes a directory that was made, so that an undo removes it.
+    pub(super) async fn note_directory(&self, path: &T::Path) {
+        if let Some(keeper) = self.keeper {
+            let made = PathState::Directory { mode: None };
+            keeper.keep::<T>(path, OldState::absent(), made).await;
+        }
     }
 
     /// The state of a target in a directory.

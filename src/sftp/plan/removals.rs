@@ -33,6 +33,8 @@ pub(crate) struct TreeRemoval {
     /// Its path below the root.
     pub(crate) path: PathBuf,
     pub(crate) is_directory: bool,
+    /// Length of a file.
+    pub(crate) length: u64,
     /// True if it is in the way of something that is copied.
     pub(crate) is_in_the_way: bool,
     /// A source entry whose name differs only by case or encoding: some filesystems take it for this one.
@@ -90,6 +92,10 @@ impl MirroredSource<'_> {
             removals.push(TreeRemoval {
                 path: path.clone(),
                 is_directory: *entry == ListedEntry::Directory,
+                length: match entry {
+                    ListedEntry::File(metadata) => metadata.length,
+                    _ => 0,
+                },
                 is_in_the_way: path.ancestors().any(|above| conflicts.contains(above)),
                 twin: twin.map(|twin| twin.to_path_buf()),
             });

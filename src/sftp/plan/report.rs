@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::FileType;
 use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
+use crate::sftp::versions::LONGEST_VERSION;
+use crate::store::MOST_VERSION_BYTES;
 use crate::text::{beginning, in_bytes};
 
 /// Most entries that a report names.
@@ -28,6 +30,9 @@ pub struct PlanReport {
     pub delete: usize,
     /// Bytes to be copied.
     pub bytes: u64,
+    /// Files of which no version is kept before they are replaced or deleted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub without_undo: usize,
     /// The first of them, a line each.
     pub lines: Vec<String>,
     /// The token that approves of what is deleted.
@@ -73,6 +78,7 @@ impl PlanReport {
                 .files
                 .iter()
                 .fold(0, |sum, file| sum.saturating_add(file.metadata.length)),
+            without_undo: without_undo(plan),
             lines: lines.take(NAMED).collect(),
             token: plan.token.clone(),
         }
@@ -102,6 +108,14 @@ impl PlanReport {
         if further > 0 {
             lines.push(format!("and {further} more"));
         }
+        if self.without_undo > 0 {
+            lines.push(format!(
+                "there is no undo for {} of the replaced or deleted files: {} a file and {} a task are kept",
+                self.without_undo,
+                in_bytes(LONGEST_VERSION),
+                in_bytes(MOST_VERSION_BYTES)
+            ));
+        }
         if let Some(token) = &self.token {
             lines.push(format!(
                 "to delete these {} entries, call with mirror: true and token: \"{token}\"",
@@ -110,6 +124,34 @@ impl PlanReport {
         }
         lines
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// The number of replaced or removed files that are too large to be kept, alone or all together.
+fn without_undo<S: Filesystem, T: Filesystem>(plan: &TransferPlan<S, T>) -> usize {
+    let removals = plan.removals.iter().flat_map(|removals| &removals.entries);
+    let removed = removals.map(|removal| removal.length);
+    let replaced = plan.files.iter().map(|file| match file.target_state {
+        TargetState::File(metadata) => metadata.length,
+        _ => 0,
+    });
+    let mut room = MOST_VERSION_BYTES;
+    let is_kept = |length: u64| {
+        let left = room
+            .checked_sub(length)
+            .filter(|_| length <= LONGEST_VERSION);
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    let kept = removed.chain(replaced).map(is_kept);
+    kept.filter(|is_kept| !is_kept).count()
 }
 
 /// The first lines in the order of the alphabet, as many as are named at most.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sftp::error::Result;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, in_the_way};
 use crate::sftp::hidden_name::{is_beside, part_name};
 use crate::sftp::path::{bytes_of, local_of};
@@ -21,15 +21,6 @@ use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
 use crate::sftp::plan::unchanged::is_same_by_time;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::request::Comparison;
-
-/// Placeholder for the metadata of a symbolic link, which nobody needs.
-const LINK_METADATA: Metadata = Metadata {
-    file_type: FileType::Link,
-    length: 0,
-    mode: None,
-    owner: None,
-    modified: None,
-};
 
 /// A file or link of a tree, with its metadata, and whether it is a file.
 type TreeFile = (PathBuf, Metadata, bool);
@@ -69,7 +60,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         let files = files
             .into_iter()
             .map(|(path, metadata)| (path, metadata, true));
-        let links = links.into_iter().map(|path| (path, LINK_METADATA, false));
+        let links = links.into_iter().map(|path| (path, Metadata::LINK, false));
         let mut matches: Vec<TreeFile> = files.chain(links).collect();
         let (below, _) = directories_below(&directories, &matches);
         let mut listed = None;
@@ -97,7 +88,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         let (below, needed) = directories_below(&directories, &matches);
         let root_is_new = match (&listed, self.options.dry_run) {
             (Some(listed), true) => listed.is_missing,
-            _ => target.create_dir_all(to).await?,
+            _ => self.create_dir_all(to).await?,
         };
         // A directory that was missing exists now; until then, `..` after it led nowhere.
         let was_unclear = destination.real().is_none() && !self.options.dry_run;
@@ -113,6 +104,11 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             dry_run: self.options.dry_run,
         };
         let created = create(place, &below).await?;
+        if !self.options.dry_run {
+            for path in below.keys().filter(|path| created.is_new_directory(path)) {
+                self.note_directory(&T::join(to, path)).await;
+            }
+        }
         for (path, metadata) in &created.kept {
             self.plan.directories.push((T::join(to, path), *metadata));
         }
@@ -307,7 +303,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
 
     /// Makes the removals without which nothing can be copied to their places.
     async fn clear_the_way(&mut self, removals: &mut Removals<T>) -> Result<()> {
-        while let Some(ended) = removals.next(self.sides.target).await? {
+        while let Some(ended) = removals.next(self.sides.target, self.keeper).await? {
             for (removal, outcome) in ended {
                 match outcome {
                     Ok(_) => self.plan.removed += 1,

@@ -119,7 +119,7 @@ impl Filesystem for SftpSession {
         Ok(Some(sums.collect()))
     }
 
-    async fn create_dir_all(&self, path: &RemotePath) -> Result<bool> {
+    async fn create_dir_all(&self, path: &RemotePath) -> Result<Vec<RemotePath>> {
         let mut missing = VecDeque::new();
         let mut next = Some(path.clone());
         while let Some(directory) = next {
@@ -136,7 +136,7 @@ impl Filesystem for SftpSession {
         for (made, directory) in self.create_dirs(&missing).await.into_iter().zip(&missing) {
             made.map_err(|error| error.reworded(format!("cannot make `{directory}`: {error}")))?;
         }
-        Ok(!missing.is_empty())
+        Ok(missing)
     }
 
     async fn create_dirs(&self, paths: &[RemotePath]) -> Vec<Result<bool>> {

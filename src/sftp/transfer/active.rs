@@ -311,7 +311,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         while let Some(removals) = &mut self.removals
             && !context.cancel.is_cancelled()
         {
-            let ended = match removals.next(target).await {
+            let ended = match removals.next(target, context.keeper).await {
                 Ok(Some(ended)) => ended,
                 Ok(None) => break,
                 Err(error) => {
@@ -330,11 +330,6 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                     Err(error) => summary.fail(&cannot_remove(&error).failed_file(shown())),
                 }
             }
-        }
-        if summary.deleted > 0 {
-            context
-                .notes
-                .add("what was deleted is not kept: `undo` does not bring it back");
         }
         for (file, refusal) in self.plan.iter_mut().flat_map(|plan| plan.kept.drain(..)) {
             summary.refuse(file, refusal);

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::fs::blocking;
@@ -42,6 +43,15 @@ pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
         length += read as u64;
         sum.update(&block[..read]);
     }
+}
+
+/// Computes the SHA-256 of a content that came in pieces.
+pub(crate) fn sha256_of_pieces(pieces: &[Bytes]) -> String {
+    let mut sum = Sha256::new();
+    for piece in pieces {
+        sum.update(piece);
+    }
+    digits(&sum.finalize())
 }
 
 /// A file on a server.

@@ -1,5 +1,6 @@
 //! State that the files of a transfer share, and state that each keeps between attempts.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
@@ -17,6 +18,7 @@ use crate::sftp::transfer::replacement::ReplaceOptions;
 use crate::sftp::versions::VersionKeeper;
 use crate::ssh::Pool;
 use crate::store::Backups;
+use crate::sync::lock;
 
 /// State and settings that the files of a transfer share.
 pub(crate) struct TransferContext<'a, P> {
@@ -47,7 +49,7 @@ pub(crate) struct TransferContext<'a, P> {
     /// Backups of files that are written in place.
     pub(crate) backups: &'a Backups,
     pub(crate) replacement: ReplaceOptions<'a>,
-    /// Keeps a version of the file that is replaced, where that is wanted.
+    /// Keeps versions of what is replaced or removed, where that is wanted.
     pub(crate) keeper: Option<VersionKeeper<'a>>,
     /// Hard links and access lists of files that are replaced.
     pub(crate) extras: &'a AccessLists,
@@ -77,11 +79,25 @@ pub(crate) struct ResumeState {
     pub(crate) losses: AtomicU32,
     /// Set if it replaces a symbolic link.
     pub(crate) replaces_link: AtomicBool,
+    /// Set once the version of what it replaces is kept.
+    pub(crate) is_kept: AtomicBool,
+    /// SHA-256 of the new content, if that passed through memory whole.
+    sha256: Mutex<Option<String>>,
 }
 
 impl ResumeState {
     pub(crate) fn arrived(&self) -> u64 {
         self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Notes the SHA-256 of the new content.
+    pub(crate) fn set_sha256(&self, sha256: String) {
+        *lock(&self.sha256) = Some(sha256);
+    }
+
+    /// Takes it, as far as it is known.
+    pub(crate) fn take_sha256(&self) -> Option<String> {
+        lock(&self.sha256).take()
     }
 
     /// Returns whether writing it in place has begun.

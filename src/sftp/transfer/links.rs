@@ -7,6 +7,7 @@ use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::context::TransferContext;
 use crate::sftp::transfer::file_transfer::TransferDirection;
+use crate::sftp::versions::PathState;
 
 /// Copies a symbolic link.
 pub(crate) async fn copy<D: TransferDirection>(
@@ -28,6 +29,12 @@ pub(crate) async fn copy<D: TransferDirection>(
     };
     if let Some(there) = there {
         there.check_kind(&D::Target::shown(&plan.to))?;
+    }
+    if let Some(keeper) = context.keeper {
+        let old = keeper.read(target, &plan.to, there).await?;
+        let says = String::from_utf8_lossy(&says).into_owned();
+        let new = PathState::Link { target: says };
+        keeper.keep::<D::Target>(&plan.to, old, new).await;
     }
     target.symlink(&says, &part).await?;
     let Err(error) = target.rename_over(&part, &plan.to).await else {

@@ -109,7 +109,7 @@ pub struct TransferRunner<'a> {
     pub backups: &'a Backups,
     /// Wishes on the one file that it replaces.
     pub replacement: ReplaceOptions<'a>,
-    /// Keeps a version of the file that it replaces, if it is only one.
+    /// Keeps versions of what it replaces or removes.
     pub keeper: Option<VersionKeeper<'a>>,
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
@@ -344,7 +344,7 @@ impl TransferRunner<'_> {
             refusals: ServerRefusals::default(),
             backups: self.backups,
             replacement: self.replacement,
-            keeper: self.keeper.filter(|_| active.is_one_file()),
+            keeper: self.keeper,
             extras: &extras,
             early: &early,
         };
@@ -415,6 +415,13 @@ impl TransferRunner<'_> {
         D::open_early(session, peer, entry, &context).await
     }
 
+    async fn resolve(&self, session: &SftpSession, remote: &str) -> Result<String> {
+        if self.replacement.is_exact {
+            return Ok(remote.to_owned());
+        }
+        resolve_remote(session, self.pool, self.alias, remote).await
+    }
+
     async fn plan<D: TransferDirection>(
         &self,
         session: &SftpSession,
@@ -450,8 +457,10 @@ impl TransferRunner<'_> {
             },
             token: self.token,
             mirror,
+            keeper: self.keeper,
             patterns: self.request.patterns,
             options: &self.request.options,
+            is_exact: self.replacement.is_exact,
             writes: WritePolicy::new(is_upload.then_some(self.may_write)),
             plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
         };
@@ -459,7 +468,7 @@ impl TransferRunner<'_> {
             let meant = async {
                 Ok::<_, SftpError>(TransferEntry {
                     local: peer.resolve(self, entry).await?,
-                    remote: resolve_remote(session, self.pool, self.alias, &entry.remote).await?,
+                    remote: self.resolve(session, &entry.remote).await?,
                 })
             };
             match meant.await {

@@ -9,6 +9,10 @@ pub struct ReplaceOptions<'a> {
     pub mode: Option<u32>,
     /// User and group, by their numbers.
     pub owner: Option<(u32, u32)>,
+    /// Modification time in seconds since 1970.
+    pub modified: Option<u32>,
+    /// True if the path is the server's own: nothing in it is expanded, or taken for a mistake.
+    pub is_exact: bool,
 }
 
 /// The content that a file is expected to have.

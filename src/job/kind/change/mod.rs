@@ -29,7 +29,7 @@ use crate::job::id::JobId;
 use crate::sftp::spelling;
 pub use outcome::{ChangeOutcome, FileChanged};
 pub use request::{ChangeRequest, ChangeTool, NewContent};
-pub(super) use standing::{LARGEST, access, put_back};
+pub(super) use standing::access;
 
 /// Changes a file. The texts are in no record: they may be long, and hold secrets.
 #[derive(Clone, Debug, Serialize, Deserialize)]

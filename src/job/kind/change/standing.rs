@@ -12,7 +12,7 @@ use crate::sftp::{
 use crate::ssh::{Pool, patience};
 
 /// The largest file that is changed: it is held in memory, as it was and as it is to be.
-pub(in crate::job::kind) const LARGEST: u64 = 64 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
 /// First pause before a lost connection is replaced; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -57,7 +57,7 @@ pub(in crate::job::kind) fn access<'a>(
 }
 
 /// Puts the old file back, or removes it where there was none, if the file has the content `after`.
-pub(in crate::job::kind) async fn put_back(
+async fn put_back(
     files: &RemoteFiles<'_>,
     file: &LocatedFile,
     old: &FileSnapshot,
@@ -73,6 +73,8 @@ pub(in crate::job::kind) async fn put_back(
         expected: Some(after),
         mode: metadata.mode,
         owner: metadata.owner,
+        modified: metadata.modified,
+        is_exact: false,
     };
     files
         .write_atomic(&file.path(), &old.content, replacement)

@@ -19,8 +19,8 @@ use crate::job::kind::command::Run;
 use crate::job::kind::context::Context;
 use crate::job::status::Status;
 use crate::sftp::{
-    ExpectedContent, FileBefore, FileSnapshot, KeptVersion, LONGEST_VERSION, LocatedFile, MayWrite,
-    RemoteFiles, ReplaceOptions, sha256,
+    ExpectedContent, FileSnapshot, KeptVersion, LONGEST_VERSION, LocatedFile, MayWrite, PathState,
+    RemoteFiles, ReplaceOptions, VersionSide, sha256,
 };
 use crate::ssh::Bound;
 use crate::text::in_bytes;
@@ -212,10 +212,9 @@ impl<'a> ChangeWork<'a> {
 
     async fn carry_out(&self, mut prepared: PreparedChange<'_>) -> (Ending, ChangeOutcome) {
         let mut outcome = prepared.outcome();
-        let version = match self.keep(&mut prepared).await {
-            Ok(version) => version,
-            Err(error) => return (error.into(), ChangeOutcome::default()),
-        };
+        if let Err(error) = self.keep(&mut prepared).await {
+            return (error.into(), ChangeOutcome::default());
+        }
         self.context.publish(Outcome::Change(outcome.clone()));
         let (before, after) = (prepared.old.expected(), prepared.after());
         let begun = BegunChange {
@@ -230,7 +229,7 @@ impl<'a> ChangeWork<'a> {
         match self.replace(&prepared, &before).await {
             Ok(notes) => outcome.change.notes.extend(notes),
             Err(error) => {
-                let ending = self.explain(&begun, error, &version).await;
+                let ending = self.explain(&begun, error).await;
                 return (ending, outcome);
             }
         }
@@ -250,40 +249,47 @@ impl<'a> ChangeWork<'a> {
             return (ending, outcome);
         }
         (
-            self.take_back(&begun, ending, &version, &mut outcome.change)
-                .await,
+            self.take_back(&begun, ending, &mut outcome.change).await,
             outcome,
         )
     }
 
-    /// Keeps the old file durably before it is replaced. Returns the version's name.
-    async fn keep(&self, prepared: &mut PreparedChange<'_>) -> Result<String, Error> {
-        let PreparedChange {
-            files, file, old, ..
-        } = prepared;
-        if !old.exists() && prepared.mode.is_none() {
+    /// Keeps the old file durably before it is replaced.
+    async fn keep(&self, prepared: &mut PreparedChange<'_>) -> Result<(), Error> {
+        if !prepared.old.exists() && prepared.mode.is_none() {
+            let PreparedChange { files, file, .. } = &*prepared;
             prepared.mode = Some(if prepared.directories.is_empty() {
-                files
-                    .new_file_metadata(file)
-                    .await?
-                    .mode
-                    .unwrap_or(NEW_FILE)
+                let metadata = files.new_file_metadata(file).await?;
+                metadata.mode.unwrap_or(NEW_FILE)
             } else {
                 NEW_FILE
             });
         }
+        let (prepared, old) = (&*prepared, &prepared.old);
         let (context, alias) = (self.context, &self.context.job.alias);
-        let version = KeptVersion {
+        let endpoint = Some(context.pool.server(alias)?.endpoint());
+        let version = |path: &str, before, after| KeptVersion {
             task: context.job.id.to_string(),
-            alias: alias.clone(),
-            endpoint: context.pool.server(alias)?.endpoint(),
-            path: old.path.clone(),
+            side: VersionSide {
+                alias: alias.clone(),
+                endpoint: endpoint.clone(),
+            },
+            path: path.to_owned(),
             kept_at: Timestamp::now(),
-            before: FileBefore::of(old),
-            after: Some(sha256(&prepared.new)),
-            directories: prepared.directories.clone(),
+            before,
+            after,
         };
-        context.versions.keep(0, version, old).await
+        let pack = context.versions.pack(context.job.id.as_str());
+        for directory in &prepared.directories {
+            let made = PathState::Directory { mode: None };
+            pack.note(version(directory, PathState::Absent, made))
+                .await?;
+        }
+        let new = PathState::of_content(prepared.new.len() as u64, sha256(&prepared.new));
+        let is_kept = old.exists() && prepared.is_kept();
+        let old_content = is_kept.then(|| old.content.clone());
+        let version = version(&old.path, PathState::from(old), new);
+        pack.keep(version, old_content).await
     }
 
     /// Replaces the file, or creates it.
@@ -304,6 +310,7 @@ impl<'a> ChangeWork<'a> {
             expected: Some(before),
             mode: *mode,
             owner: *owner,
+            ..ReplaceOptions::default()
         };
         let notes = files.write_atomic(&file.path(), new, replacement).await?;
         if let Some(owner) = owner {
@@ -321,13 +328,13 @@ impl<'a> ChangeWork<'a> {
 
     /// The ending of a change that failed, with the content that stands. What was changed nevertheless is
     /// taken back.
-    async fn explain(&self, begun: &BegunChange<'_>, error: Error, version: &str) -> Ending {
+    async fn explain(&self, begun: &BegunChange<'_>, error: Error) -> Ending {
         if let Error::File {
             failure: FileFailure::Changed,
             ..
         } = error
         {
-            self.discard(version).await;
+            self.discard().await;
             return Ending::from(Error::HashMismatch {
                 path: self.request.path.clone(),
                 expected: begun.old.sha256(),
@@ -343,7 +350,7 @@ impl<'a> ChangeWork<'a> {
             .as_ref()
             .is_ok_and(|standing| *standing == StandingContent::Old)
         {
-            self.discard(version).await;
+            self.discard().await;
         }
         let is_cancelled = self.context.cancel().is_cancelled();
         match (error, standing) {
@@ -366,7 +373,6 @@ impl<'a> ChangeWork<'a> {
         &self,
         begun: &BegunChange<'_>,
         check: Ending,
-        version: &str,
         change: &mut FileChanged,
     ) -> Ending {
         let status = match check.status {
@@ -377,7 +383,7 @@ impl<'a> ChangeWork<'a> {
         let path = &begun.old.path;
         match begun.put_back().await {
             Ok(_) => {
-                self.discard(version).await;
+                self.discard().await;
                 change.put_back = Some(true);
                 change.sha256_after.clone_from(&change.sha256_before);
                 let now = if begun.old.exists() {
@@ -405,8 +411,10 @@ impl<'a> ChangeWork<'a> {
         configured.map_or(CHECK_TIME, |limit| limit.min(CHECK_TIME))
     }
 
-    async fn discard(&self, version: &str) {
-        if let Err(error) = self.context.versions.discard(version).await {
+    /// Removes the version of a change that did not come about.
+    async fn discard(&self) {
+        let Context { versions, job, .. } = self.context;
+        if let Err(error) = versions.discard(job.id.as_str()).await {
             tracing::warn!("a version that is not needed stays: {error}");
         }
     }

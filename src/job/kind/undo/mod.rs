@@ -40,16 +40,20 @@ pub struct Undo {
     /// True if files are put back that were changed since.
     #[serde(default)]
     force: bool,
+    /// True if all of them are on this machine.
+    #[serde(default)]
+    is_here: bool,
 }
 
 impl Undo {
-    /// The undo of a task.
-    pub fn new(task: &str, dry_run: bool, force: bool) -> Self {
+    /// The undo of a task whose files are on a server, unless `is_here` says that they are all on this machine.
+    pub fn new(task: &str, is_here: bool, dry_run: bool, force: bool) -> Self {
         Self {
             tool: TOOL.to_owned(),
             undone_task: task.to_owned(),
             dry_run,
             force,
+            is_here,
         }
     }
 }
@@ -74,7 +78,7 @@ impl Kind for Undo {
     }
 
     fn changes_server(&self) -> bool {
-        !self.dry_run
+        !self.dry_run && !self.is_here
     }
 
     /// Each file is judged once it is known.

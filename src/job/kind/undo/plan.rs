@@ -1,95 +1,117 @@
-//! The plan of an undo: what is to be done with each file.
+//! The plan of an undo: what is to be done with each path, judged before anything is changed.
 
-use super::outcome::{UndoAction, UndoneFile};
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::outcome::{UndoAction, UndonePath};
 use crate::error::Error;
 use crate::guard::Guard;
-use crate::sftp::{FileSnapshot, KeptVersion, LocatedFile, RemoteFiles};
+use crate::sftp::{KeptVersion, PathState, RestoreSide};
+use crate::store::ContentPlace;
 
-/// The largest file that is compared.
-const LARGEST: u64 = 64 * 1024 * 1024;
-
-/// A version that a task has left, and what is to be done with its file.
-pub(super) struct PlannedFile {
-    /// The version's name.
-    pub(super) name: String,
+/// A version that a task has left, and what is to be done with its path.
+pub(super) struct PlannedPath {
+    /// The place of its content.
+    pub(super) content: ContentPlace,
     pub(super) version: KeptVersion,
     pub(super) action: Result<UndoAction, Error>,
+    /// Something to know about the action.
+    pub(super) note: Option<String>,
+    /// True once the undo has come to it.
+    pub(super) is_done: bool,
 }
 
-impl PlannedFile {
-    /// Judges a version by its file.
-    pub(super) async fn of(
-        name: String,
-        version: KeptVersion,
-        files: &RemoteFiles<'_>,
-        guard: &Guard,
-        force: bool,
-    ) -> Self {
-        let action = judge(&version, files, guard, force).await;
-        Self {
-            name,
-            version,
-            action,
-        }
+impl PlannedPath {
+    /// Returns whether the task made or removed a directory.
+    pub(super) fn is_directory(&self) -> bool {
+        let is_directory = |state: &PathState| matches!(state, PathState::Directory { .. });
+        is_directory(&self.version.before) || is_directory(&self.version.after)
     }
 
-    /// The file as the record names it.
-    pub(super) fn shown(&self) -> UndoneFile {
+    /// The path as the record names it.
+    pub(super) fn shown(&self) -> UndonePath {
         let (action, reason) = match &self.action {
             Ok(UndoAction::Fail) => {
-                let reason = "its old content was too large to be kept";
+                let reason = "its old content was not kept";
                 (UndoAction::Fail, Some(reason.to_owned()))
             }
-            Ok(action) => (*action, None),
+            Ok(action) => (*action, self.note.clone()),
             Err(error) => (UndoAction::Fail, Some(error.to_string())),
         };
-        UndoneFile {
-            alias: self.version.alias.clone(),
+        UndonePath {
+            alias: self.version.side.alias.clone(),
+            is_here: self.version.side.endpoint.is_none(),
             path: self.version.path.clone(),
+            is_directory: self.is_directory(),
             action,
             reason,
         }
     }
 }
 
-async fn judge(
-    version: &KeptVersion,
-    files: &RemoteFiles<'_>,
-    guard: &Guard,
-    force: bool,
-) -> Result<UndoAction, Error> {
-    let file = files.locate(&version.path).await?;
-    let now = files.state(&file, LARGEST).await?;
-    action(version, &now, &file, guard, force)
+/// Rules on what an undo may do.
+#[derive(Clone, Copy)]
+pub(super) struct UndoRules<'a> {
+    pub(super) guard: &'a Guard,
+    /// True if paths are put back that were changed since.
+    pub(super) force: bool,
 }
 
-/// The action on a file that is so now.
-pub(super) fn action(
-    version: &KeptVersion,
-    now: &FileSnapshot,
-    file: &LocatedFile,
-    guard: &Guard,
-    force: bool,
-) -> Result<UndoAction, Error> {
-    let hash = now.sha256();
-    let before = version.before.as_ref();
-    let is_as_left = hash == version.after;
-    if !is_as_left && hash.as_ref() == before.map(|before| &before.sha256) {
-        return Ok(UndoAction::Leave);
-    }
-    if !is_as_left && !force {
-        return Err(Error::ChangedSince {
-            path: version.path.clone(),
-            left: version.after.clone(),
-            actual: hash,
-        });
-    }
-    match before {
-        Some(before) if before.is_kept() => Ok(UndoAction::Restore),
-        Some(_) => Ok(UndoAction::Fail),
-        None => {
-            guard.removal_check()(file.names())?;
-            Ok(UndoAction::Remove)
+impl UndoRules<'_> {
+    /// Judges a version by what is at its path now.
+    pub(super) async fn action(
+        self,
+        (content, version): (&ContentPlace, &KeptVersion),
+        now: &PathState,
+        side: &RestoreSide<'_>,
+    ) -> Result<UndoAction, Error> {
+        let is_as_left = now.is_same(&version.after);
+        if !is_as_left && now.is_same(&version.before) {
+            return Ok(UndoAction::Leave);
         }
+        if !is_as_left && !self.force {
+            return Err(Error::ChangedSince {
+                path: version.path.clone(),
+                left: version.after.shown(),
+                actual: now.shown(),
+            });
+        }
+        let (action, may_remove) = match &version.before {
+            PathState::Absent => (UndoAction::Remove, Some(self.guard.removal_check())),
+            PathState::File(_) if !content.has_content() => return Ok(UndoAction::Fail),
+            _ => (UndoAction::Restore, None),
+        };
+        let may_write = self.guard.write_check();
+        let judge = |names: &[String]| {
+            may_write(names)?;
+            may_remove.map_or(Ok(()), |may_remove| may_remove(names))
+        };
+        side.judge(&version.path, judge).await?;
+        Ok(action)
+    }
+}
+
+/// The states of paths as they are once what was planned so far is done.
+#[derive(Default)]
+pub(super) struct PlannedStates(HashMap<String, PathState>);
+
+impl PlannedStates {
+    /// The state of a path then; `None` where it is as it is now.
+    pub(super) fn of(&self, path: &str) -> Option<PathState> {
+        if let Some(planned) = self.0.get(path) {
+            return Some(planned.clone());
+        }
+        // A directory that is made anew is empty, and nothing is below anything else.
+        let mut above = Path::new(path).ancestors().skip(1);
+        let is_new = above.any(|above| {
+            above
+                .to_str()
+                .is_some_and(|above| self.0.contains_key(above))
+        });
+        is_new.then_some(PathState::Absent)
+    }
+
+    pub(super) fn set(&mut self, version: &KeptVersion) {
+        self.0.insert(version.path.clone(), version.before.clone());
     }
 }

@@ -15,7 +15,7 @@ use crate::sftp::request::TransferEntry;
 use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
-use crate::sftp::transfer::checksum::local_sha256;
+use crate::sftp::transfer::checksum::{local_sha256, sha256_of_pieces};
 use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
 use crate::sftp::transfer::early::{EarlyFile, is_harmless};
@@ -236,6 +236,9 @@ async fn small(
     // Nothing is lost with a file that was only read: the answer is not waited for.
     drop(session.close(&handle));
     let content = content?;
+    if transfer.context.keeper.is_some() {
+        transfer.state.set_sha256(sha256_of_pieces(&content));
+    }
     let (part, length) = (part.clone(), length_of(&content));
     let roots = transfer.context.roots.clone();
     let ended = blocking(move || {

@@ -36,7 +36,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         } else {
             let backup = unless_cancelled(context, self.back_up(&part)).await?;
             let backup = self.check_backup(backup).await?;
-            self.keep_backup(&part, backup.as_ref()).await;
+            self.keep_backup(&part, backup.as_ref()).await?;
             backup
         };
         match self.overwrite(&part).await {

@@ -85,7 +85,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
                 .mode
                 .or(existing.and_then(|metadata| metadata.mode))
                 .or(plan.metadata.mode.map(|mode| mode & D::MODE_MASK)),
-            modified: plan.metadata.modified,
+            modified: replacement.modified.or(plan.metadata.modified),
         })
     }
 

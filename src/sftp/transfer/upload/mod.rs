@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering;
 
 use crate::fs::blocking;
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::file_snapshot::sha256;
 use crate::sftp::filesystem::metadata::FileType;
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::RemotePath;
@@ -376,6 +377,9 @@ async fn send_small<S: UploadSource>(
     if content.len() as u64 > LARGEST_SMALL {
         let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
         return Err(SftpError::failure(problem));
+    }
+    if transfer.context.keeper.is_some() {
+        transfer.state.set_sha256(sha256(&content));
     }
     let mut sent = Vec::new();
     for (number, chunk) in content.chunks(session.limits.write).enumerate() {
