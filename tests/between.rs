@@ -335,3 +335,27 @@ async fn special_and_missing_files_are_refused_and_links_at_the_target_are_not_f
     );
     assert_eq!(std::fs::read(pair.target("copy/other")).unwrap(), b"new");
 }
+
+#[tokio::test]
+async fn the_rules_of_the_source_hold_between_servers_as_well() {
+    let pair = embedded().await;
+    for (name, content) in [
+        (".gitignore", "*.tmp\nbuild/\n"),
+        ("a.tmp", "left out"),
+        ("build/out", "left out"),
+        ("sub/.gitignore", "!kept.tmp\n"),
+        ("sub/kept.tmp", "copied"),
+        ("b", "copied"),
+    ] {
+        write(pair.from.there("tree").join(name), content);
+    }
+    write(pair.target("copy/old"), "deleted");
+    let mut arguments = pair.arguments("tree", "copy");
+    arguments["gitignore"] = json!(true);
+    arguments["mirror"] = json!(true);
+    pair.from.client.call("task_transfer", arguments).await.ok();
+    assert_eq!(
+        crate::exclusion::found(&pair.target("copy")),
+        [".gitignore", "b", "sub/.gitignore", "sub/kept.tmp"]
+    );
+}

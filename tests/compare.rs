@@ -4,10 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, EmbeddedHost, Fixture, SshServer, Sshd, noise, text, write};
+use crate::helper::{
+    Answer, Client, EmbeddedHost, Fault, Fixture, SshServer, Sshd, noise, text, write,
+};
 
 async fn compare(client: &Client, sources: &[String]) -> Answer {
     compare_with(client, sources, json!({})).await
@@ -274,4 +277,64 @@ async fn places_here_stay_inside_the_allowed_directories() {
             answer.error("PATH_NOT_ALLOWED");
         }
     }
+}
+
+#[tokio::test]
+async fn a_comparison_is_handed_off_cancelled_and_audited() {
+    let fixture = Fixture::embedded_with(|config| config.sync_timeout = Duration::ZERO).await;
+    let client = &fixture.client;
+    for name in ["a", "b"] {
+        write(fixture.there(name), "content");
+    }
+    let sources = ["a", "b"].map(|name| format!("web1:{}", fixture.remote(name)));
+    fixture.server.set_fault(Fault::MuteAtCommand);
+    let handed = compare(client, &sources).await.ok();
+    let id = &handed.facts()["id"];
+    client.call("task_cancel", json!({"id": id})).await.ok();
+    let status = client.call("task_status", json!({"id": id})).await.ok();
+    status.has(&json!({"status": "cancelled"}));
+    fixture.server.set_fault(Fault::None);
+    let handed = compare(client, &sources).await.ok();
+    let same = client.wait(&handed.facts()["id"]).await.ok();
+    assert!(
+        same.text().starts_with("the same on 2 of 2"),
+        "{}",
+        same.text()
+    );
+    let trail = std::fs::read_to_string(fixture.stored("audit.jsonl")).unwrap();
+    let begun = trail
+        .lines()
+        .filter(|line| line.contains("\"compare\"") && line.contains("begun"));
+    assert_eq!(begun.count(), 2, "{trail}");
+}
+
+#[tokio::test]
+async fn what_vanishes_meanwhile_ends_no_question() {
+    let fixture = Fixture::start().await;
+    let client = &fixture.client;
+    for tree in ["a", "b"] {
+        for number in 0..400 {
+            write(fixture.there(tree).join(format!("{number}/file")), "needle");
+        }
+    }
+    let sources = ["a", "b"].map(|name| format!("web1:{}", fixture.remote(name)));
+    let tree = fixture.there("a");
+    let removing = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(tree).unwrap());
+    let path = fixture.remote("a");
+    let list = json!({"alias": "web1", "path": path, "depth": 3});
+    let search = json!({"alias": "web1", "path": path, "pattern": "needle"});
+    let (listed, searched, compared) = tokio::join!(
+        client.call("file_list", list),
+        client.call("file_search", search),
+        compare(client, &sources),
+    );
+    removing.await.unwrap();
+    for answer in [listed, searched, compared] {
+        // It may be gone before it was looked at.
+        if answer.is_error() {
+            assert!(answer.text().contains("FILE_FAILED"), "{}", answer.text());
+        }
+    }
+    let compared = compare(client, &sources).await.ok();
+    assert!(compared.text().contains("differ"), "{}", compared.text());
 }

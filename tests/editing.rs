@@ -643,3 +643,49 @@ async fn a_server_with_a_greeting_is_edited_as_well() {
         .ok();
     assert_eq!(fs::read(&path).unwrap(), b"new");
 }
+
+#[tokio::test]
+async fn utf_16_stays_utf_16_and_is_shown_as_text() {
+    let fixture = Fixture::embedded().await;
+    let path = fixture.there("file");
+    let encode = |text: &str| -> Vec<u8> {
+        let units = text.encode_utf16();
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    fs::write(&path, encode("\u{feff}eins\r\nzwei ä\r\n")).unwrap();
+    let edited = edit(&path, "eins\nzwei ä", "1\n2 ü\n3");
+    let answer = call(&fixture.client, "file_edit", edited).await.ok();
+    assert!(answer.text().contains("\n+3"), "{}", answer.text());
+    let expected = encode("\u{feff}1\r\n2 ü\r\n3\r\n");
+    assert_eq!(fs::read(&path).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn home_is_the_same_place_for_reading_and_writing() {
+    let fixture = Fixture::embedded().await;
+    let arguments = json!({"alias": "web1", "path": "~/file", "content": "at home"});
+    call(&fixture.client, "file_write", arguments).await.ok();
+    assert_eq!(fs::read(fixture.there("file")).unwrap(), b"at home");
+    let edits = json!([{"old": "at", "new": "still at"}]);
+    let arguments = json!({"alias": "web1", "path": "$HOME/file", "edits": edits});
+    call(&fixture.client, "file_edit", arguments).await.ok();
+    let arguments = json!({"alias": "web1", "path": "~/file"});
+    let read = call(&fixture.client, "file_read", arguments).await.ok();
+    assert!(read.text().contains("still at home"), "{}", read.text());
+}
+
+#[tokio::test]
+async fn a_retry_of_a_change_is_refused_with_what_to_do() {
+    let fixture = Fixture::embedded().await;
+    let path = fixture.there("file");
+    fs::write(&path, "old").unwrap();
+    let checked = with(edit(&path, "old", "new"), json!({"check": "false"}));
+    let failed = call(&fixture.client, "file_edit", checked).await.ok();
+    let retry = json!({"id": failed.facts()["id"]});
+    let refused = call(&fixture.client, "task_retry", retry).await;
+    let refused = refused.error("NOT_RETRYABLE");
+    assert_has(
+        &refused["details"],
+        &json!({"hint": "start it as a new task instead"}),
+    );
+}

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Fixture, SshServer, Sshd, directory, noise, text, write};
+use crate::helper::{
+    Answer, Client, Fixture, SshServer, Sshd, directory, noise, slow_rounds, text, write,
+};
 
 /// Everything below a folder: modes with contents, or with what links say.
 fn state(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
@@ -329,5 +332,37 @@ async fn a_killed_mirror_can_be_undone() {
             path.display(),
             undone.text()
         );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_several_names_is_put_back_after_a_kill_in_the_middle() {
+    let fixture = Fixture::of(Sshd::start());
+    let folder = directory();
+    let (path, twin) = (folder.path().join("file"), folder.path().join("twin"));
+    let (old, new) = (noise(9 << 20), noise(12 << 20));
+    fs::write(fixture.here("new"), &new).unwrap();
+    for round in 0..slow_rounds(3) {
+        fs::write(&path, &old).unwrap();
+        let _ = fs::remove_file(&twin);
+        fs::hard_link(&path, &twin).unwrap();
+        let client = Client::spawned(fixture.data.path(), &["--sync-timeout=0.01"]).await;
+        client.register(fixture.server.login("web1")).await;
+        let arguments = transfer("upload", &fixture.here("new"), &path, &json!({}));
+        let begun = client.call("task_transfer", arguments).await.ok();
+        tokio::time::sleep(Duration::from_millis(round as u64 * 61 % 400)).await;
+        client.kill().await;
+        let client = Client::spawned(fixture.data.path(), &["--sync-timeout=50"]).await;
+        let undone = undo(&client, &begun.facts()["id"], json!({"force": true})).await;
+        if undone.is_error() {
+            // It had not come to keep anything.
+            undone.error("NOTHING_TO_UNDO");
+        }
+        assert!(fs::read(&path).unwrap() == old, "round {round}");
+        assert!(
+            fs::read(&twin).unwrap() == old,
+            "the other name, round {round}"
+        );
+        client.leave().await;
     }
 }

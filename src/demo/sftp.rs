@@ -77,10 +77,23 @@ fn refused(error: io::Error) -> StatusReply {
 }
 
 fn attributes(id: u32, metadata: &fs::Metadata) -> Attrs {
-    Attrs {
-        id,
-        attrs: FileAttributes::from(metadata),
+    let attrs = attributes_of(metadata);
+    Attrs { id, attrs }
+}
+
+/// The attributes of a file. The crate's own conversion makes links of devices: it sets the bits of a regular file
+/// besides theirs.
+fn attributes_of(metadata: &fs::Metadata) -> FileAttributes {
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "the mode is known on Unix alone")
+    )]
+    let mut attributes = FileAttributes::from(metadata);
+    #[cfg(unix)]
+    {
+        attributes.permissions = Some(std::os::unix::fs::MetadataExt::mode(metadata));
     }
+    attributes
 }
 
 #[cfg(unix)]
@@ -230,7 +243,7 @@ impl Handler for SftpHandler {
             let metadata = entry.metadata().map_err(refused)?;
             entries.push(File::new(
                 entry.file_name().to_string_lossy(),
-                FileAttributes::from(&metadata),
+                attributes_of(&metadata),
             ));
         }
         Ok(self.keep(id, Open::Directory(entries)))

@@ -4,6 +4,7 @@ use aho_corasick::AhoCorasick;
 
 use super::nearest::nearest;
 use super::style::{TextStyle, with_crlf};
+use super::wide;
 use crate::error::Error;
 
 /// Most line numbers that a refusal names.
@@ -28,6 +29,14 @@ struct ByteEdit {
 
 /// Edits the content of the file at `path`. Each edit sees what those before it have left.
 pub(crate) fn apply(path: &str, content: &[u8], edits: &[TextEdit]) -> Result<Vec<u8>, Error> {
+    let Some((order, text)) = wide::decode(content) else {
+        return apply_bytewise(path, content, edits);
+    };
+    let edited = apply_bytewise(path, text.as_bytes(), edits)?;
+    Ok(order.encode(&String::from_utf8_lossy(&edited)))
+}
+
+fn apply_bytewise(path: &str, content: &[u8], edits: &[TextEdit]) -> Result<Vec<u8>, Error> {
     let style = TextStyle::of(content);
     let mut content = content.to_vec();
     for (index, edit) in edits.iter().enumerate() {
@@ -178,6 +187,13 @@ mod tests {
             "\u{e9}",
             b"\xC3\xA9\xC3\xA9\xFF \xC3\xA9",
         );
+        kept(
+            b"\xFF\xFEa\0\r\0\n\0b\0",
+            "a\nb",
+            "\u{e9}\nb\n",
+            b"\xFF\xFE\xE9\0\r\0\n\0b\0\r\0\n\0",
+        );
+        kept(b"\xFE\xFF\0a", "a", "\u{65e5}", b"\xFE\xFF\x65\xE5");
         let error = applied(b"caf\xE9", &[edit("caf", "\u{65e5}")]).unwrap_err();
         assert_eq!(error.code(), "INVALID_ARGUMENT");
         assert!(error.to_string().contains("edits[0].new"), "{error}");

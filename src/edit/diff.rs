@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices_deadline, group_diff_ops};
 
 use super::style::TextStyle;
+use super::wide::in_utf8;
 use crate::text::first;
 
 /// The time after which a diff is no longer made as short as it could be.
@@ -33,6 +34,7 @@ pub(crate) struct Diff {
 impl Diff {
     /// Compares two contents, and shows the differences in at most `most` bytes.
     pub(crate) fn of(old: &[u8], new: &[u8], most: usize) -> Self {
+        let (old, new) = (&*in_utf8(old), &*in_utf8(new));
         let (old_lines, new_lines) = (lines(old), lines(new));
         let deadline = Instant::now() + TIME;
         let operations =

@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `apply` | edits, done one after another |
-//! | `style` | the encoding and the line ends of a content |
+//! | `style`, `wide` | the encoding and the line ends of a content; contents in UTF-16 |
 //! | `nearest` | the lines that resemble a text most |
 //! | `diff` | unified diffs |
 
@@ -11,6 +11,7 @@ mod apply;
 mod diff;
 mod nearest;
 mod style;
+mod wide;
 
 pub(crate) use apply::{TextEdit, apply};
 pub(crate) use diff::Diff;

@@ -94,7 +94,7 @@ impl FileContent {
 
     /// Returns whether it is a private key, whatever its name.
     pub(super) fn holds_key(&self) -> bool {
-        is_private_key(&self.sample)
+        holds_private_key(&self.sample)
     }
 
     /// The facts about it in a line.
@@ -127,12 +127,13 @@ impl FileContent {
     }
 }
 
-/// Returns whether a content begins as a private key does.
-pub(crate) fn is_private_key(content: &[u8]) -> bool {
-    let start = content.trim_ascii_start();
-    let end = start.iter().position(|byte| *byte == b'\n');
-    let first = start[..end.unwrap_or(start.len())].trim_ascii_end();
-    first.starts_with(KEY.0.as_bytes()) && first.ends_with(KEY.1.as_bytes())
+/// Returns whether a private key is in a content. One may stand behind its certificates.
+pub(crate) fn holds_private_key(content: &[u8]) -> bool {
+    let mut lines = content.split(|byte| *byte == b'\n');
+    lines.any(|line| {
+        let line = line.trim_ascii();
+        line.starts_with(KEY.0.as_bytes()) && line.ends_with(KEY.1.as_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -171,6 +172,7 @@ mod tests {
         };
         assert!(file("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n").holds_key());
         assert!(file("\n-----BEGIN PRIVATE KEY-----\r\nMII\n").holds_key());
+        assert!(file("-----BEGIN CERTIFICATE-----\nMII\n-----BEGIN PRIVATE KEY-----").holds_key());
         assert!(!file("-----BEGIN CERTIFICATE-----\n").holds_key());
         assert!(!file("# -----BEGIN PRIVATE KEY-----\n").holds_key());
     }

@@ -2,15 +2,14 @@
 
 use crate::charset::Charset;
 use crate::error::Error;
+use crate::sftp::spelling;
 
 /// Refuses files that may not be shown. It is given every name of a file, and whether it holds a private key.
 pub type ReadCheck<'a> = dyn Fn(&[String], bool) -> Result<(), Error> + Send + Sync + 'a;
 
 /// The names by which the policy judges a file: its path, and that below the home directory.
 pub(super) fn judged_names(path: String, home: &str) -> Vec<String> {
-    let below = path.strip_prefix(home.trim_end_matches('/'));
-    let below = below.filter(|below| below.starts_with('/') && *below != path);
-    let in_home = below.map(|below| format!("~{below}"));
+    let in_home = spelling::in_home(&path, home);
     [path].into_iter().chain(in_home).collect()
 }
 

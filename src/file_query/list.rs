@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use globset::{Glob, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
 use super::context::QueryContext;
 use super::entries::{FoundEntries, FoundEntry, SortKey};
 use super::list_report::Listing;
+use super::name_pattern::NamePattern;
 use super::problem::check_there;
 use super::report::{FileReport, call};
 use crate::error::Error;
@@ -59,14 +59,11 @@ impl ListQuery {
     /// Refuses arguments that are wrong.
     pub fn check(&self) -> Result<(), Error> {
         spelling::shell_word(&self.path).map_err(|problem| Error::invalid("path", problem))?;
-        self.matcher().map(drop)
+        self.name_pattern().map(drop)
     }
 
-    fn matcher(&self) -> Result<Option<GlobMatcher>, Error> {
-        let glob = self.pattern.as_deref().map(Glob::new).transpose();
-        let glob = glob
-            .map_err(|error| Error::invalid("match", format!("is no pattern: {}", error.kind())))?;
-        Ok(glob.map(|glob| glob.compile_matcher()))
+    fn name_pattern(&self) -> Result<Option<NamePattern>, Error> {
+        self.pattern.as_deref().map(NamePattern::of).transpose()
     }
 
     pub(super) fn most(&self) -> usize {
@@ -121,7 +118,7 @@ impl ListQuery {
         root: &RemotePath,
     ) -> Result<FoundEntries, Error> {
         let (begun, deepest) = (Instant::now(), self.depth.unwrap_or(1).clamp(1, DEEPEST));
-        let matcher = self.matcher()?;
+        let pattern = self.name_pattern()?;
         let mut found = FoundEntries::default();
         let (mut looked_at, mut left) = (0, VecDeque::from([(Vec::new(), 1)]));
         while !left.is_empty() {
@@ -131,11 +128,7 @@ impl ListQuery {
             }
             let next = left.drain(..left.len().min(READ_AT_ONCE));
             let read = next.map(|(below, depth)| async move {
-                let directory = if below.is_empty() {
-                    root.clone()
-                } else {
-                    root.join(&below)
-                };
+                let directory = root.below(&below);
                 let entries = files.read_directory(&directory, MOST_ENTRIES).await;
                 (below, depth, entries)
             });
@@ -158,7 +151,10 @@ impl ListQuery {
                     if metadata.is_directory() && depth < deepest {
                         left.push_back((below.clone(), depth + 1));
                     }
-                    if self.matches(matcher.as_ref(), &below) {
+                    if pattern
+                        .as_ref()
+                        .is_none_or(|pattern| pattern.is_match(&below))
+                    {
                         self.keep(&mut found, FoundEntry::new(below, metadata));
                     }
                 }
@@ -166,18 +162,6 @@ impl ListQuery {
         }
         self.cut(&mut found);
         Ok(found)
-    }
-
-    fn matches(&self, matcher: Option<&GlobMatcher>, below: &[u8]) -> bool {
-        let Some(matcher) = matcher else {
-            return true;
-        };
-        let is_of_path = self
-            .pattern
-            .as_deref()
-            .is_some_and(|pattern| pattern.contains('/'));
-        let name = if is_of_path { below } else { last_name(below) };
-        matcher.is_match(&*String::from_utf8_lossy(name))
     }
 
     /// Keeps an entry, and no more of the others than may be shown.
@@ -194,10 +178,6 @@ impl ListQuery {
         found.shown.sort_by(|one, other| sort.order(one, other));
         found.shown.truncate(self.most());
     }
-}
-
-fn last_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
 /// The targets of the links among entries.
@@ -296,19 +276,5 @@ mod tests {
             assert_eq!((found.total, found.shown.len()), (20_000, 3));
             assert_eq!(found.shown[0].below, first.as_bytes(), "{sort:?}");
         }
-    }
-
-    #[test]
-    fn a_pattern_is_for_names_or_for_paths() {
-        let matches = |pattern: &str, below: &str| {
-            let query = ListQuery {
-                pattern: Some(pattern.into()),
-                ..ListQuery::default()
-            };
-            let matcher = query.matcher().unwrap();
-            query.matches(matcher.as_ref(), below.as_bytes())
-        };
-        assert!(matches("*.conf", "a/b.conf") && !matches("*.conf", "a.conf/b"));
-        assert!(matches("a/*.conf", "a/b.conf") && !matches("a/*.conf", "b/b.conf"));
     }
 }

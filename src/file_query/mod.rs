@@ -8,7 +8,7 @@
 //! | `read`, `read_report` | a part of a file: the question, and the answer in words |
 //! | `list`, `entries`, `list_report` | the entries of a directory or a tree: the question, and the answer in words |
 //! | `search`, `found_lines`, `search_report` | the lines of files that match a pattern: the question, the lines, and the answer in words |
-//! | `name` | names of files, as answers show them |
+//! | `name`, `name_pattern` | names of files, as answers show them; patterns of names |
 //! | `content` | a file as far as it was read |
 //! | `parts` | the parts of a script's answer |
 //! | `problem` | the reasons for which a path cannot be read |
@@ -24,6 +24,7 @@ mod lines;
 mod list;
 mod list_report;
 mod name;
+mod name_pattern;
 mod over_sftp;
 mod parts;
 mod problem;
@@ -36,7 +37,7 @@ mod search_over_sftp;
 mod search_report;
 mod text;
 
-pub(crate) use content::is_private_key;
+pub(crate) use content::holds_private_key;
 pub use context::QueryContext;
 pub use entries::SortKey;
 pub use list::ListQuery;

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use globset::{Glob, GlobMatcher};
-
 use super::found_lines::FoundLine;
 use super::lines::{LineSelector, compile};
+use super::name_pattern::NamePattern;
 use super::problem::{check_file, check_there};
 use super::search::{LONGEST, SearchQuery};
 use super::search_report::SearchFindings;
@@ -29,7 +28,7 @@ struct FileSearch<'a> {
     query: &'a SearchQuery,
     files: &'a RemoteFiles<'a>,
     pattern: regex::bytes::Regex,
-    names: Option<GlobMatcher>,
+    names: Option<NamePattern>,
     begun: Instant,
     files_left: usize,
     bytes_left: usize,
@@ -51,7 +50,11 @@ pub(super) async fn search(
         query,
         files,
         pattern: compile("pattern", &query.pattern, query.ignore_case)?,
-        names: matcher(query)?,
+        names: query
+            .name
+            .as_deref()
+            .map(NamePattern::anywhere)
+            .transpose()?,
         begun: Instant::now(),
         files_left: MOST_FILES,
         bytes_left: MOST_BYTES,
@@ -71,21 +74,6 @@ pub(super) async fn search(
         search.file(&root).await;
     }
     Ok(search.findings)
-}
-
-fn matcher(query: &SearchQuery) -> Result<Option<GlobMatcher>, Error> {
-    let Some(name) = &query.name else {
-        return Ok(None);
-    };
-    let pattern = if name.contains('/') {
-        format!("**/{}", name.trim_start_matches('/'))
-    } else {
-        name.clone()
-    };
-    let glob = Glob::new(&pattern);
-    let glob =
-        glob.map_err(|error| Error::invalid("match", format!("is no pattern: {}", error.kind())))?;
-    Ok(Some(glob.compile_matcher()))
 }
 
 impl FileSearch<'_> {
@@ -109,7 +97,7 @@ impl FileSearch<'_> {
                 let path = directory.join(&name);
                 match metadata.file_type {
                     FileType::Directory => directories.push(path),
-                    FileType::File if self.is_meant(&name, &path) => self.file(&path).await,
+                    FileType::File if self.is_meant(&path) => self.file(&path).await,
                     _ => {}
                 }
                 if self.has_enough() {
@@ -119,17 +107,9 @@ impl FileSearch<'_> {
         }
     }
 
-    fn is_meant(&self, name: &[u8], path: &RemotePath) -> bool {
-        let is_of_path = self
-            .query
-            .name
-            .as_deref()
-            .is_some_and(|name| name.contains('/'));
-        let subject = if is_of_path { path.as_bytes() } else { name };
-        let subject = String::from_utf8_lossy(subject);
-        self.names
-            .as_ref()
-            .is_none_or(|names| names.is_match(&*subject))
+    fn is_meant(&self, path: &RemotePath) -> bool {
+        let names = self.names.as_ref();
+        names.is_none_or(|names| names.is_match(path.as_bytes()))
     }
 
     /// Adds the lines of a file that match.

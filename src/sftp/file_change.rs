@@ -14,6 +14,7 @@ use crate::sftp::remote_files::RemoteFiles;
 use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::transfer::checksum::ServerFile;
 use crate::sftp::transfer::replacement::ExpectedContent;
+use crate::ssh::script::home;
 
 /// Mode of a new file, before the server's user takes bits away (umask).
 const NEW_FILE: u32 = 0o644;
@@ -46,7 +47,7 @@ impl RemoteFiles<'_> {
             if path.ends_with('/') {
                 return Err(SftpError::NotAFile(format!("`{path}` is a directory")));
             }
-            let file = self.resolve(path).await?;
+            let file = self.resolve_at_home(path).await?;
             let policy = WritePolicy::new(Some(self.access.may_write));
             policy.fetch_home(self.session()).await?;
             let (there, destination) = tokio::join!(
@@ -75,6 +76,24 @@ impl RemoteFiles<'_> {
             path: file,
             given: path.to_owned(),
             names,
+        })
+    }
+
+    /// Resolves a path that begins at home where the shell has that, as it is read there: SFTP sessions may begin
+    /// elsewhere.
+    async fn resolve_at_home(&self, path: &str) -> Result<RemotePath> {
+        let file = self.resolve(path).await?;
+        if file.is_absolute() {
+            return Ok(file);
+        }
+        let Some(home) = home::own(self.pool(), self.alias()).await else {
+            return Ok(file);
+        };
+        let home = RemotePath::new(&home);
+        let there = self.session().stat(&home).await?;
+        Ok(match there {
+            Some(there) if there.is_directory() => home.join(file.as_bytes()),
+            _ => file,
         })
     }
 

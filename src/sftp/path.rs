@@ -30,6 +30,11 @@ impl RemotePath {
         &self.0
     }
 
+    /// Returns whether it starts at the root.
+    pub(crate) fn is_absolute(&self) -> bool {
+        self.0.starts_with(b"/")
+    }
+
     /// Returns whether the user marked it as a directory.
     pub fn names_directory(&self) -> bool {
         self.0.ends_with(b"/")
@@ -40,6 +45,16 @@ impl RemotePath {
     pub fn join(&self, name: &[u8]) -> Self {
         let separator: &[u8] = if self.names_directory() { b"" } else { b"/" };
         Self([&self.0, separator, name].concat())
+    }
+
+    /// The entry at a relative path in this directory; an empty one is the directory itself.
+    #[must_use]
+    pub fn below(&self, below: &[u8]) -> Self {
+        if below.is_empty() {
+            self.clone()
+        } else {
+            self.join(below)
+        }
     }
 
     /// This directory's entry at a local relative path.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, FileFailure};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
-use crate::sftp::owner_names::OwnerNames;
+use crate::sftp::owners::OwnerNames;
 use crate::sftp::path::RemotePath;
 use crate::sftp::remote_files::RemoteFiles;
 use crate::ssh::ScriptFailure;

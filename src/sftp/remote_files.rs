@@ -26,13 +26,14 @@ use crate::sftp::session::file_reader::FileReader;
 use crate::sftp::session::parking::ReturningSession;
 use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::{FileHandle, SftpSession};
+use crate::sftp::transfer::Summary;
 use crate::sftp::transfer::TransferRunner;
 use crate::sftp::transfer::backup::BACKUPS;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
-use crate::sftp::transfer::replacement::ReplaceOptions;
+use crate::sftp::transfer::replacement::{ReplaceOptions, Replacements};
 use crate::ssh::Pool;
-use crate::store::{DataDirectory, TemporaryFiles};
+use crate::store::{DataDirectory, TemporaryFile, TemporaryFiles};
 
 /// Directory in the data directory for content that is about to be written to a server.
 const STAGED: &str = "staged";
@@ -60,6 +61,20 @@ pub struct FileAccess<'a> {
     pub may_write: &'a MayWrite<'a>,
     /// Cancels a write.
     pub cancel: &'a CancellationToken,
+}
+
+/// A file whose content waits on this machine to be written to a server.
+pub struct StagedFile {
+    /// Its path on the server.
+    pub(super) path: String,
+    content: TemporaryFile,
+}
+
+impl StagedFile {
+    /// The path of its content.
+    pub(super) fn source(&self) -> String {
+        self.content.path().to_string_lossy().into_owned()
+    }
 }
 
 /// Files of a server, over one session.
@@ -171,57 +186,15 @@ impl<'a> RemoteFiles<'a> {
         content: &[u8],
         replacement: ReplaceOptions<'_>,
     ) -> Result<Vec<String>, Error> {
-        let look = async {
-            let target = if replacement.is_exact {
-                RemotePath::of_bytes(path.as_bytes())
-            } else {
-                self.resolve(path).await?
-            };
-            self.session.stat(&target).await
-        };
-        let target = look.await.map_err(|error| error.on_file(path))?;
+        let target = self.stat(path).await?;
         if path.ends_with('/') || target.is_some_and(|target| target.is_directory()) {
             let error = SftpError::NotAFile(format!("`{path}` is a directory"));
             return Err(error.on_file(path));
         }
-        let (files, content) = (staged(self.access.data), content.to_owned());
-        let mode = replacement.mode;
-        let staged = blocking(move || Ok::<_, SftpError>(files.create(&content, mode)?));
-        let staged = staged.await.map_err(|error| error.on_file(path))?;
-        let request = TransferRequest {
-            direction: Direction::Upload,
-            source_alias: None,
-            entries: vec![TransferEntry {
-                local: staged.path().to_string_lossy().into_owned(),
-                remote: path.to_owned(),
-            }],
-            patterns: false,
-            options: TransferOptions::default(),
-            part: None,
-        };
-        let token = random::hex::<8>();
-        let transfer = TransferRunner {
-            pool: self.access.pool,
-            source_pool: self.access.pool,
-            alias: self.access.alias,
-            request: &request,
-            token: &token,
-            patience: self.access.patience,
-            reconnect_patience: self.access.reconnect_patience,
-            max_entries: 1,
-            max_growth: 0,
-            roots: &Roots::default(),
-            backups: &self.access.data.backups(BACKUPS),
-            replacement,
-            keeper: None,
-            may_write: self.access.may_write,
-            removals: None,
-            progress: &TransferProgress::default(),
-            notes: &Notes::default(),
-            cancel: self.access.cancel,
-        };
-        // Boxed, because it is large.
-        let summary = Box::pin(transfer.run()).await?;
+        let staged = self
+            .stage(path, content.to_owned(), replacement.mode)
+            .await?;
+        let summary = self.write_staged(&[(&staged, replacement)], false).await?;
         if let Some(refusal) = summary.refusal {
             return Err(refusal);
         }
@@ -235,6 +208,68 @@ impl<'a> RemoteFiles<'a> {
             return Err(SftpError::cancelled().on_file(path));
         }
         Ok(summary.notes)
+    }
+
+    /// Puts the content of a file aside on this machine, until it is written.
+    pub(super) async fn stage(
+        &self,
+        path: &str,
+        content: impl AsRef<[u8]> + Send + 'static,
+        mode: Option<u32>,
+    ) -> Result<StagedFile, Error> {
+        let files = staged(self.access.data);
+        let staged = blocking(move || Ok::<_, SftpError>(files.create(content.as_ref(), mode)?));
+        let content = staged.await.map_err(|error| error.on_file(path))?;
+        let path = path.to_owned();
+        Ok(StagedFile { path, content })
+    }
+
+    /// Writes files, each whole or not at all. `is_exact` says that their paths are the server's own.
+    pub(super) async fn write_staged(
+        &self,
+        files: &[(&StagedFile, ReplaceOptions<'_>)],
+        is_exact: bool,
+    ) -> Result<Summary, Error> {
+        let entries = files.iter().map(|(file, _)| TransferEntry {
+            local: file.source(),
+            remote: file.path.clone(),
+        });
+        let request = TransferRequest {
+            direction: Direction::Upload,
+            source_alias: None,
+            entries: entries.collect(),
+            patterns: false,
+            options: TransferOptions::default(),
+            part: None,
+        };
+        let wishes = files.iter().map(|(file, wishes)| (file.source(), *wishes));
+        let replacements = Replacements {
+            by_source: wishes.collect(),
+            is_exact,
+        };
+        let token = random::hex::<8>();
+        let transfer = TransferRunner {
+            pool: self.access.pool,
+            source_pool: self.access.pool,
+            alias: self.access.alias,
+            request: &request,
+            token: &token,
+            patience: self.access.patience,
+            reconnect_patience: self.access.reconnect_patience,
+            max_entries: files.len(),
+            max_growth: 0,
+            roots: &Roots::default(),
+            backups: &self.access.data.backups(BACKUPS),
+            replacements: &replacements,
+            keeper: None,
+            may_write: self.access.may_write,
+            removals: None,
+            progress: &TransferProgress::default(),
+            notes: &Notes::default(),
+            cancel: self.access.cancel,
+        };
+        // Boxed, because it is large.
+        Box::pin(transfer.run()).await
     }
 
     /// Lists a directory with at most `max_entries`; symbolic links are not followed.

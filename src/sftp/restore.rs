@@ -16,7 +16,7 @@ use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::{RemotePath, local_of};
-use crate::sftp::remote_files::RemoteFiles;
+use crate::sftp::remote_files::{RemoteFiles, StagedFile};
 use crate::sftp::transfer::replacement::{ExpectedContent, ReplaceOptions};
 use crate::sftp::versions::{FileFacts, KeptVersion, OldState, PathState, VersionKeeper};
 
@@ -101,18 +101,22 @@ impl RestoreSide<'_> {
         on!(self, path, keep(keeper, old, after))
     }
 
-    /// Puts back what was at a path, in the place of what is there `now`. Returns false for a directory that
-    /// stays because something else is in it.
+    /// Puts back what was at a path, in the place of what is there `now`.
     pub async fn restore(
         &self,
         path: &str,
         now: &PathState,
         before: &PathState,
         content: Bytes,
-    ) -> Result<bool, Error> {
+    ) -> Result<Restored, Error> {
         match (before, now) {
             (PathState::Absent, PathState::Directory { .. }) => {
-                return on!(self, path, remove_empty_directory());
+                let is_gone = on!(self, path, remove_empty_directory())?;
+                return Ok(if is_gone {
+                    Restored::Done
+                } else {
+                    Restored::Stays
+                });
             }
             (PathState::File(facts), PathState::Absent | PathState::File(_)) => {
                 return self.write(path, now, facts, content).await;
@@ -121,11 +125,14 @@ impl RestoreSide<'_> {
             _ => on!(self, path, remove())?,
         }
         match before {
-            PathState::Absent => Ok(true),
-            PathState::File(facts) => self.write(path, &PathState::Absent, facts, content).await,
-            PathState::Directory { .. } => on!(self, path, create_directory()),
-            PathState::Link { target } => on!(self, path, create_link(target)),
+            PathState::Absent => {}
+            PathState::File(facts) => {
+                return self.write(path, &PathState::Absent, facts, content).await;
+            }
+            PathState::Directory { .. } => on!(self, path, create_directory())?,
+            PathState::Link { target } => on!(self, path, create_link(target))?,
         }
+        Ok(Restored::Done)
     }
 
     /// Sets the mode of a directory that was put back, once all that was in it is.
@@ -139,25 +146,73 @@ impl RestoreSide<'_> {
         now: &PathState,
         facts: &FileFacts,
         content: Bytes,
-    ) -> Result<bool, Error> {
+    ) -> Result<Restored, Error> {
         match self {
-            Self::Server(server) => {
-                let expected = expected(now);
-                let replacement = ReplaceOptions {
-                    expected: expected.as_ref(),
-                    mode: facts.mode,
-                    owner: facts.owner,
-                    modified: facts.modified,
-                    is_exact: true,
-                };
-                server.write_atomic(path, &content, replacement).await?;
-            }
+            Self::Server(server) => Ok(Restored::Staged(StagedRestore {
+                file: server.stage(path, content, facts.mode).await?,
+                facts: facts.clone(),
+                expected: expected(now),
+            })),
             Self::Here(here) => {
                 let written = write_here(&here.roots, path, facts.clone(), content).await;
                 written.map_err(|error| error.on_file(path))?;
+                Ok(Restored::Done)
             }
         }
-        Ok(true)
+    }
+
+    /// Writes the files that were staged, and returns the error of each.
+    pub async fn write_staged(&self, files: &[StagedRestore]) -> Vec<Result<(), Error>> {
+        let Self::Server(server) = self else {
+            return files.iter().map(|_| Ok(())).collect();
+        };
+        let wishes = files.iter().map(|staged| (&staged.file, staged.wishes()));
+        let wishes: Vec<_> = wishes.collect();
+        let summary = match server.write_staged(&wishes, true).await {
+            Ok(summary) => summary,
+            Err(error) => return files.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let is_one = files.len() == 1;
+        let outcomes = files.iter().map(|staged| {
+            let (path, source) = (&staged.file.path, staged.file.source());
+            let failed = summary.failed.iter().find(|failed| failed.file == source);
+            match (failed, &summary.cause) {
+                (None, _) if summary.cancelled => Err(SftpError::cancelled().on_file(path)),
+                (None, _) => Ok(()),
+                (Some(_), Some(cause)) if is_one => Err(cause.on_file(path)),
+                (Some(failed), _) => Err(SftpError::failure(&failed.error).on_file(path)),
+            }
+        });
+        outcomes.collect()
+    }
+}
+
+/// The outcome of putting a path back.
+pub enum Restored {
+    /// It is as it was.
+    Done,
+    /// It is a directory that stays, because something else is in it.
+    Stays,
+    /// It is a file that is still to be written.
+    Staged(StagedRestore),
+}
+
+/// A file of a server that is still to be written.
+pub struct StagedRestore {
+    file: StagedFile,
+    facts: FileFacts,
+    /// The content that it has to have just before.
+    expected: Option<ExpectedContent>,
+}
+
+impl StagedRestore {
+    fn wishes(&self) -> ReplaceOptions<'_> {
+        ReplaceOptions {
+            expected: self.expected.as_ref(),
+            mode: self.facts.mode,
+            owner: self.facts.owner,
+            modified: self.facts.modified,
+        }
     }
 }
 
@@ -248,16 +303,15 @@ async fn remove_empty_directory<T: Filesystem>(target: &T, path: &T::Path) -> Re
     Ok(target.lstat(path).await?.is_none())
 }
 
-async fn create_directory<T: Filesystem>(target: &T, path: &T::Path) -> Result<bool> {
+async fn create_directory<T: Filesystem>(target: &T, path: &T::Path) -> Result<()> {
     for made in target.create_dirs(std::slice::from_ref(path)).await {
         made?;
     }
-    Ok(true)
+    Ok(())
 }
 
-async fn create_link<T: Filesystem>(target: &T, path: &T::Path, says: &str) -> Result<bool> {
-    target.symlink(says.as_bytes(), path).await?;
-    Ok(true)
+async fn create_link<T: Filesystem>(target: &T, path: &T::Path, says: &str) -> Result<()> {
+    target.symlink(says.as_bytes(), path).await
 }
 
 async fn set_mode_of_directory<T: Filesystem>(

@@ -63,6 +63,12 @@ pub fn on_this_machine(text: &str) -> Result<Cow<'_, str>, String> {
     Ok(Cow::Borrowed(text))
 }
 
+/// The name of an absolute path below a home directory, as `~/…`.
+pub(crate) fn in_home(path: &str, home: &str) -> Option<String> {
+    let below = path.strip_prefix(home.trim_end_matches('/'))?;
+    below.starts_with('/').then(|| format!("~{below}"))
+}
+
 /// Splits `~user/…` into the user and the rest.
 pub fn other_home(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix('~')?;

@@ -50,7 +50,7 @@ pub use log::ANCHOR_SIZE;
 pub use log::{Log, LogPart, LogWriter};
 pub use process_lock::ProcessLock;
 pub use spool::Spool;
-pub use temporary_files::TemporaryFiles;
+pub use temporary_files::{TemporaryFile, TemporaryFiles};
 pub use text_document::TextDocument;
 pub use versions::{ContentPlace, MOST_VERSION_BYTES, NewVersion, Versions};
 pub use write_once::WriteOnce;

@@ -11,6 +11,7 @@ use super::{Kind, Results, SFTP, hide_text, is_of_type};
 use crate::compare::{self, EntryAspect, TreeComparison};
 use crate::edit::Diff;
 use crate::error::Error;
+use crate::file_query::holds_private_key;
 use crate::fs::expand_home;
 use crate::guard::Guard;
 use crate::job::answer::{AnswerText, ShownOutput};
@@ -246,18 +247,10 @@ impl ComparedTree<'_> {
         let most = usize::try_from(LONGEST_DIFFED).unwrap_or(usize::MAX);
         let read = access.content(self.place, path, most).await;
         let (content, names) = read.map_err(|error| error.to_string())?;
-        let judged = guard.may_read(&names, holds_key(&content));
+        let judged = guard.may_read(&names, holds_private_key(&content));
         judged.map_err(|error| error.to_string())?;
         Ok(content)
     }
-}
-
-/// Returns whether a private key is in a content.
-fn holds_key(content: &[u8]) -> bool {
-    let mut lines = content.split(|byte| *byte == b'\n');
-    lines.any(|line| {
-        line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(b"PRIVATE KEY-----")
-    })
 }
 
 /// The lines of an answer, as far as there is room.

@@ -23,7 +23,7 @@ use crate::sftp::transfer::{
     TransferRunner,
 };
 use crate::sftp::{
-    APPROVED, BACKUPS, Notes, ReplaceOptions, TransferProgress, VersionKeeper, VersionSide,
+    APPROVED, BACKUPS, Notes, Replacements, TransferProgress, VersionKeeper, VersionSide,
 };
 use crate::ssh::patience;
 use crate::text::in_bytes;
@@ -239,7 +239,7 @@ impl Transfer {
                 approved: context.data.document(APPROVED),
             }),
             backups: &backups,
-            replacement: ReplaceOptions::default(),
+            replacements: &Replacements::default(),
             keeper: Some(VersionKeeper {
                 pack: &pack,
                 side: &side,

@@ -185,11 +185,7 @@ async fn read<F: Filesystem>(
     below: &Path,
     most: usize,
 ) -> Result<(Vec<u8>, Vec<String>), SftpError> {
-    let path = if below.as_os_str().is_empty() {
-        root.clone()
-    } else {
-        F::join(root, below)
-    };
+    let path = F::below(root, below);
     let real = files.real_path(&path).await?;
     // Opening a pipe would block: it may have taken the file's place.
     let metadata = files.lstat(&real).await?;

@@ -45,6 +45,14 @@ pub(crate) trait Filesystem: Sync {
     fn names_directory(text: &str) -> bool;
     /// The path of `below` in a directory.
     fn join(directory: &Self::Path, below: &Path) -> Self::Path;
+    /// The path of `below` in a tree; an empty one is the root itself.
+    fn below(root: &Self::Path, below: &Path) -> Self::Path {
+        if below.as_os_str().is_empty() {
+            root.clone()
+        } else {
+            Self::join(root, below)
+        }
+    }
     /// The parent directory.
     fn parent(path: &Self::Path) -> Option<Self::Path>;
     /// Bytes of the last component.

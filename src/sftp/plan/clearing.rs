@@ -65,8 +65,8 @@ impl<T: Filesystem> Removals<T> {
             .filter_map(|removal| removal.path.parent())
             .collect();
         let checks = directories.into_iter().map(async |directory| {
-            let path = self.at(directory);
-            let expected = below::<T>(&self.real_root, directory);
+            let path = T::below(&self.root, directory);
+            let expected = T::below(&self.real_root, directory);
             let refusal = match target.real_path(&path).await {
                 Ok(real) if real == expected => return None,
                 Ok(_) => SftpError::PermissionDenied(
@@ -92,9 +92,9 @@ impl<T: Filesystem> Removals<T> {
         removal: &TreeRemoval,
         keeper: Option<VersionKeeper<'_>>,
     ) -> Result<Removed> {
-        let path = self.at(&removal.path);
+        let path = T::below(&self.root, &removal.path);
         if let Some(twin) = &removal.twin {
-            let twin = self.at(twin);
+            let twin = T::below(&self.root, twin);
             let (here, twin) = tokio::join!(target.lstat(&path), target.lstat(&twin));
             if here? == twin? {
                 return Ok(Removed::IsTwin);
@@ -114,18 +114,6 @@ impl<T: Filesystem> Removals<T> {
             Ok(()) | Err(SftpError::NotFound(_)) => Ok(Removed::Gone),
             Err(error) => Err(error),
         }
-    }
-
-    fn at(&self, path: &Path) -> T::Path {
-        below::<T>(&self.root, path)
-    }
-}
-
-fn below<T: Filesystem>(root: &T::Path, path: &Path) -> T::Path {
-    if path.as_os_str().is_empty() {
-        root.clone()
-    } else {
-        T::join(root, path)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
+use crate::sftp::spelling;
 
 /// Fetches the rules on the files that may be written, as they stand.
 pub type MayWrite<'a> = dyn Fn() -> WriteCheck + Send + Sync + 'a;
@@ -91,10 +92,8 @@ impl<T: Filesystem> Destination<T> {
         let real = self.real.as_ref().map(T::shown);
         let real = real.filter(|real| real.starts_with('/'));
         let home = home.map(T::shown);
-        let in_home = real.iter().zip(home).find_map(|(real, home)| {
-            let below = real.strip_prefix(home.trim_end_matches('/'))?;
-            below.starts_with('/').then(|| format!("~{below}"))
-        });
+        let in_home = real.as_deref().zip(home);
+        let in_home = in_home.and_then(|(real, home)| spelling::in_home(real, &home));
         for name in real.iter().chain(&in_home) {
             if !names.contains(name) {
                 names.push(name.clone());

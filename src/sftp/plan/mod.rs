@@ -3,10 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `paths` | paths of a request, checked and resolved |
-//! | `planner` | makes the plan |
+//! | `planner`, `file_planner` | makes the plan; plans of single files |
 //! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and the matches that these leave out |
 //! | `exclusion` | what is passed over in a tree |
-//! | `tree_planner`, `listed`, `unchanged` | plans of trees; target trees as they are; files whose copies are the same already |
+//! | `tree_planner`, `mirror_planner` | plans of trees and of mirrors |
+//! | `listed`, `unchanged` | target trees as they are; files whose copies are the same already |
 //! | `removals`, `approval`, `clearing` | entries that a mirror removes, the approval of many, and how they go |
 //! | `report` | a plan in words |
 //! | `destination`, `directories` | canonical targets under the policy; directories created for them |
@@ -16,7 +17,9 @@ pub(super) mod clearing;
 pub(super) mod destination;
 mod directories;
 pub(super) mod exclusion;
+mod file_planner;
 mod listed;
+mod mirror_planner;
 mod omitted;
 pub(super) mod paths;
 mod pattern;
@@ -47,7 +50,7 @@ pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
     pub(crate) has_pipe: bool,
     /// Most entries that may be listed.
     pub(crate) most_entries: usize,
-    /// True if targets are written in destination_index, even where the server refuses to say what they are.
+    /// True if targets are written in place, even where the server refuses to say what they are.
     pub(crate) in_place: bool,
     /// Files whose destination may not be written.
     pub(crate) refused: Vec<(String, Error)>,

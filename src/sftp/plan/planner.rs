@@ -6,37 +6,18 @@ use crate::error::FailedFile;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::{FileType, Metadata};
-use crate::sftp::path::local_of;
+use crate::sftp::filesystem::metadata::FileType;
+use crate::sftp::plan::TransferPlan;
 use crate::sftp::plan::approval::MirrorRules;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
 use crate::sftp::plan::exclusion::Exclusion;
+use crate::sftp::plan::file_planner::FoundSource;
 use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
 use crate::sftp::plan::unchanged::Sides;
-use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
 use crate::sftp::request::TransferOptions;
 use crate::sftp::spelling::doubt;
 use crate::sftp::versions::{OldState, PathState, VersionKeeper};
-
-/// A file to be copied.
-struct FoundSource<S: Filesystem> {
-    path: S::Path,
-    metadata: Metadata,
-}
-
-/// The answers to the questions about a target.
-struct TargetLook<T: Filesystem> {
-    /// Metadata with symbolic links followed.
-    followed: Result<Option<Metadata>>,
-    /// Metadata of the entry itself.
-    own: Result<Option<Metadata>>,
-    /// True if its parent is a directory.
-    has_parent: bool,
-    /// True if an interrupted replacement may have left the file aside.
-    is_aside: bool,
-    destination: Destination<T>,
-}
 
 /// Plans the entries of a request, one by one.
 pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
@@ -169,71 +150,6 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Err(SftpError::InvalidPath(reason))
     }
 
-    async fn plan_file(&mut self, source: FoundSource<S>, to: &str) -> Result<()> {
-        let target = self.sides.target;
-        let path = T::path(to);
-        let look = self.look_at(&path).await?;
-        let mut destination = look.destination;
-        let (followed, own) = match (look.followed, look.own) {
-            (Err(error), _) | (_, Err(error)) if error.leaves_open() => {
-                let into = T::names_directory(to);
-                return self.plan_unknown_target(source, path, destination, into, &error);
-            }
-            (followed, own) => (followed?, own?),
-        };
-        let into = T::names_directory(to) || is_directory(followed);
-        let name = S::file_name(&source.path).filter(|_| into);
-        if let Some(name) = &name {
-            destination = destination.below(&local_of(name));
-        } else if let (None, Some(_), Some(name)) = (followed, own, T::file_name(&path)) {
-            // A dangling symbolic link is replaced itself.
-            let holder = T::parent(&path).unwrap_or_else(|| T::path("."));
-            let holder = Destination::of(target, &holder).await?;
-            destination = holder.below(&local_of(&name));
-        }
-        if !self.is_allowed(&source.path, &destination) {
-            return Ok(());
-        }
-        let is_named_by_user = name.is_none();
-        let (to, target_state) = if let Some(name) = name {
-            let is_new = if self.options.dry_run {
-                followed.is_none()
-            } else {
-                self.create_dir_all(&path).await?
-            };
-            let to = T::join(&path, &local_of(&name));
-            let target_state = self.state(&to, is_new).await?;
-            (to, target_state)
-        } else {
-            if let (Some(parent), false) = (T::parent(&path), look.has_parent)
-                && !self.options.dry_run
-            {
-                self.create_dir_all(&parent).await?;
-            }
-            match (followed, own.map(|own| own.file_type)) {
-                // An interrupted replacement may have left it aside.
-                (None, None) if look.is_aside => (path, TargetState::Unknown),
-                (None, _) => (path, TargetState::Absent),
-                // The link's present target: it was checked, and is the one that is written.
-                (Some(metadata), Some(FileType::Link)) => match destination.real() {
-                    Some(real) => (real.clone(), TargetState::File(metadata)),
-                    None => (path, TargetState::Unknown),
-                },
-                (Some(metadata), Some(_)) => (path, TargetState::File(metadata)),
-                (Some(_), None) => (path, TargetState::Unknown),
-            }
-        };
-        if destination.real().is_none() && !self.options.dry_run {
-            // A directory that was missing exists now; until then, `..` after it led nowhere.
-            destination = Destination::of(target, &to).await?;
-            if !self.is_allowed(&source.path, &destination) {
-                return Ok(());
-            }
-        }
-        self.push(source, to, target_state, is_named_by_user, &destination);
-        Ok(())
-    }
-
     /// Creates a directory and its missing parents. Returns whether it was missing.
     pub(super) async fn create_dir_all(&self, path: &T::Path) -> Result<bool> {
         let made = self.sides.target.create_dir_all(path).await?;
@@ -249,110 +165,6 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             let made = PathState::Directory { mode: None };
             keeper.keep::<T>(path, OldState::absent(), made).await;
         }
-    }
-
-    /// The state of a target in a directory.
-    async fn state(&self, path: &T::Path, is_new: bool) -> Result<TargetState> {
-        if is_new || !self.options.compares() {
-            return Ok(TargetState::in_directory(is_new));
-        }
-        let target = self.sides.target;
-        let aside = async {
-            match T::aside(path) {
-                Some(aside) => target.lstat(&aside).await,
-                None => Ok(None),
-            }
-        };
-        let (there, aside) = tokio::join!(target.lstat(path), aside);
-        Ok(match (there?, aside?) {
-            (Some(metadata), _) if metadata.file_type == FileType::Link => TargetState::Link,
-            (Some(metadata), _) => TargetState::File(metadata),
-            (None, Some(_)) => TargetState::Unknown,
-            (None, None) => TargetState::Absent,
-        })
-    }
-
-    /// Asks everything about a target at once: on a slow connection each awaited answer costs a round trip.
-    async fn look_at(&self, path: &T::Path) -> Result<TargetLook<T>> {
-        let target = self.sides.target;
-        let parent = async {
-            match T::parent(path) {
-                Some(parent) => target.stat(&parent).await.ok().flatten(),
-                None => None,
-            }
-        };
-        let aside = async {
-            match T::aside(path) {
-                Some(aside) => target.lstat(&aside).await.ok().flatten(),
-                None => None,
-            }
-        };
-        let (followed, own, parent, aside, destination, home) = tokio::join!(
-            target.stat(path),
-            target.lstat(path),
-            parent,
-            aside,
-            Destination::<T>::of(target, path),
-            self.writes.fetch_home(target),
-        );
-        home?;
-        Ok(TargetLook {
-            followed,
-            own,
-            has_parent: is_directory(parent),
-            is_aside: aside.is_some(),
-            destination: destination?,
-        })
-    }
-
-    /// Plans a file of whose target the server says nothing: it is copied only in place.
-    fn plan_unknown_target(
-        &mut self,
-        source: FoundSource<S>,
-        path: T::Path,
-        mut destination: Destination<T>,
-        into: bool,
-        error: &SftpError,
-    ) -> Result<()> {
-        if !self.plan.in_place {
-            let shown = T::shown(&path);
-            let reason = format!(
-                "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
-            );
-            return Err(error.reworded(reason));
-        }
-        let to = match S::file_name(&source.path) {
-            Some(name) if into => {
-                destination = destination.below(&local_of(&name));
-                T::join(&path, &local_of(&name))
-            }
-            _ => path,
-        };
-        if self.is_allowed(&source.path, &destination) {
-            self.push(source, to, TargetState::Unknown, !into, &destination);
-        }
-        Ok(())
-    }
-
-    /// Adds a file that is a whole entry of the request.
-    fn push(
-        &mut self,
-        source: FoundSource<S>,
-        to: T::Path,
-        target_state: TargetState,
-        is_named_by_user: bool,
-        destination: &Destination<T>,
-    ) {
-        let destination_index = self.plan.destinations.len();
-        self.plan.destinations.push(destination.shown());
-        self.plan.files.push(FilePlan {
-            from: source.path,
-            to,
-            metadata: source.metadata,
-            target_state,
-            is_named_by_user,
-            destination_index,
-        });
     }
 
     /// Returns whether a destination may be written, and notes a refusal.
@@ -384,10 +196,6 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
         Ok((plan, notes))
     }
-}
-
-fn is_directory(metadata: Option<Metadata>) -> bool {
-    metadata.is_some_and(|metadata| metadata.is_directory())
 }
 
 fn missing(reason: &str) -> SftpError {

@@ -59,11 +59,7 @@ pub(crate) async fn walk<S: Filesystem>(
     let limit = Arc::new(limit);
     let root_length = S::bytes(root).len();
     let list = async |below: PathBuf| {
-        let here = if below.as_os_str().is_empty() {
-            root.clone()
-        } else {
-            S::join(root, &below)
-        };
+        let here = S::below(root, &below);
         let listed = async {
             let entries = filesystem.read_dir(&here, &limit).await?;
             let learnt = exclusion.learn(filesystem, &here, &below, &entries).await;

@@ -1,29 +1,26 @@
-//! Plans of trees: their directories are created, and a mirror's removals are found.
+//! Plans of trees, whose directories are created.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::sftp::error::Result;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, in_the_way};
-use crate::sftp::hidden_name::{is_beside, part_name};
-use crate::sftp::path::{bytes_of, local_of};
-use crate::sftp::plan::approval::MirrorRules;
-use crate::sftp::plan::clearing::cannot_remove;
+use crate::sftp::path::local_of;
 use crate::sftp::plan::destination::Destination;
 use crate::sftp::plan::directories::{CreatedDirectories, DirectoryPlace, create};
 use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::listed::{ListedEntry, ListedTree};
+use crate::sftp::plan::mirror_planner::mirrored;
 use crate::sftp::plan::planner::Planner;
-use crate::sftp::plan::removals::{MirroredSource, Removals, needs_token};
 use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
 use crate::sftp::plan::unchanged::is_same_by_time;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::request::Comparison;
 
 /// A file or link of a tree, with its metadata, and whether it is a file.
-type TreeFile = (PathBuf, Metadata, bool);
+pub(super) type TreeFile = (PathBuf, Metadata, bool);
 
 /// The targets of a tree's files.
 struct TreeTargets<'a, T: Filesystem> {
@@ -221,103 +218,6 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         };
         matches.iter().map(judge).collect()
     }
-
-    /// Hidden files at the target that the transfer itself needs.
-    fn needed(
-        &self,
-        base: &S::Path,
-        matches: &[TreeFile],
-        listed: &ListedTree,
-    ) -> HashSet<PathBuf> {
-        let mut needed = HashSet::new();
-        if !listed.entries.keys().any(|path| is_beside(path)) {
-            return needed;
-        }
-        for (path, ..) in matches {
-            let Some(name) = path.file_name() else {
-                continue;
-            };
-            let name = bytes_of(name);
-            let part = part_name(self.token, &name, &S::bytes(&S::join(base, path)));
-            needed.insert(path.with_file_name(local_of(&part)));
-            needed.extend(aside::<T>(path));
-        }
-        needed
-    }
-
-    /// Plans the removals of a mirror, and makes those that are in the way. Returns false if they are
-    /// refused as a whole.
-    async fn plan_removals(
-        &mut self,
-        to: &T::Path,
-        source: &MirroredSource<'_>,
-        listed: &mut ListedTree,
-        destination: &Destination<T>,
-    ) -> Result<bool> {
-        let (target, follows) = (self.sides.target, self.options.follow_directory_links);
-        let Some(MirrorRules { removes, approval }) = &self.mirror else {
-            return Ok(true);
-        };
-        if listed.is_missing {
-            return Ok(true);
-        }
-        removes.fetch_home(target).await?;
-        let kept = &mut self.plan.kept;
-        let entries = source.removals(listed, follows, |path| {
-            let judged = removes.judge(&destination.below(path));
-            let shown = || T::shown(&T::join(to, path));
-            judged
-                .map_err(|refusal| kept.push((shown(), refusal)))
-                .is_ok()
-        });
-        let root = destination.shown();
-        if !self.options.dry_run
-            && let Err(refusal) = approval.check(&root, &entries)
-        {
-            self.plan.refused.push((root, refusal));
-            return Ok(false);
-        }
-        let is_many = needs_token(&entries);
-        self.plan.token = is_many.then(|| approval.token(&root, &entries));
-        let mut removals = Removals {
-            root: to.clone(),
-            real_root: target.real_path(to).await?,
-            entries,
-        };
-        let (first, later): (Vec<_>, Vec<_>) = removals
-            .entries
-            .iter()
-            .cloned()
-            .partition(|removal| removal.is_in_the_way);
-        for removal in &first {
-            listed.entries.remove(&removal.path);
-        }
-        if !self.options.dry_run {
-            removals.entries = first;
-            self.clear_the_way(&mut removals).await?;
-            removals.entries = later;
-        }
-        self.plan.removals = Some(removals);
-        Ok(true)
-    }
-
-    /// Makes the removals without which nothing can be copied to their places.
-    async fn clear_the_way(&mut self, removals: &mut Removals<T>) -> Result<()> {
-        while let Some(ended) = removals.next(self.sides.target, self.keeper).await? {
-            for (removal, outcome) in ended {
-                match outcome {
-                    Ok(_) => self.plan.removed += 1,
-                    Err(error) => {
-                        let shown = T::shown(&T::join(&removals.root, &removal.path));
-                        self.plan
-                            .left_out
-                            .push(cannot_remove(&error).failed_file(shown));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The directories of a tree with their metadata, and those that its files need.
@@ -343,24 +243,8 @@ fn directories_below<'t>(
     (below, needed)
 }
 
-/// The source as a mirror compares the target with it.
-fn mirrored<'t>(
-    below: &BTreeMap<&'t Path, Option<Metadata>>,
-    matches: &'t [TreeFile],
-    left_out: &'t [(PathBuf, String)],
-    needed: HashSet<PathBuf>,
-) -> MirroredSource<'t> {
-    let directories = below.keys().map(|path| (*path, true));
-    let files = matches.iter().map(|(path, ..)| (path.as_path(), false));
-    MirroredSource {
-        entries: directories.chain(files).collect(),
-        unknown: left_out.iter().map(|(path, _)| path.as_path()).collect(),
-        needed,
-    }
-}
-
 /// The path at which an interrupted replacement may have left a file, below the same root.
-fn aside<T: Filesystem>(path: &Path) -> Option<PathBuf> {
+pub(super) fn aside<T: Filesystem>(path: &Path) -> Option<PathBuf> {
     let aside = T::aside(&T::join(&T::path("."), path))?;
     let name = T::file_name(&aside)?;
     Some(path.with_file_name(local_of(&name)))

@@ -14,7 +14,7 @@ use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::early::EarlySlot;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
-use crate::sftp::transfer::replacement::ReplaceOptions;
+use crate::sftp::transfer::replacement::Replacements;
 use crate::sftp::versions::VersionKeeper;
 use crate::ssh::Pool;
 use crate::store::Backups;
@@ -48,7 +48,7 @@ pub(crate) struct TransferContext<'a, P> {
     pub(crate) refusals: ServerRefusals,
     /// Backups of files that are written in place.
     pub(crate) backups: &'a Backups,
-    pub(crate) replacement: ReplaceOptions<'a>,
+    pub(crate) replacements: &'a Replacements<'a>,
     /// Keeps versions of what is replaced or removed, where that is wanted.
     pub(crate) keeper: Option<VersionKeeper<'a>>,
     /// Hard links and access lists of files that are replaced.

@@ -63,7 +63,7 @@ use crate::sftp::transfer::file_transfer::{EarlyContext, TransferDirection};
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::peer::Peer;
 use crate::sftp::transfer::progress::TransferProgress;
-use crate::sftp::transfer::replacement::ReplaceOptions;
+use crate::sftp::transfer::replacement::Replacements;
 use crate::sftp::transfer::sessions::SftpSessions;
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
@@ -107,8 +107,8 @@ pub struct TransferRunner<'a> {
     pub roots: &'a Roots,
     /// Backups of files that are written in place.
     pub backups: &'a Backups,
-    /// Wishes on the one file that it replaces.
-    pub replacement: ReplaceOptions<'a>,
+    /// Wishes on the files that it replaces.
+    pub replacements: &'a Replacements<'a>,
     /// Keeps versions of what it replaces or removes.
     pub keeper: Option<VersionKeeper<'a>>,
     /// Rules on the files that may be written on the server.
@@ -343,7 +343,7 @@ impl TransferRunner<'_> {
             full: AtomicBool::new(false),
             refusals: ServerRefusals::default(),
             backups: self.backups,
-            replacement: self.replacement,
+            replacements: self.replacements,
             keeper: self.keeper,
             extras: &extras,
             early: &early,
@@ -416,7 +416,7 @@ impl TransferRunner<'_> {
     }
 
     async fn resolve(&self, session: &SftpSession, remote: &str) -> Result<String> {
-        if self.replacement.is_exact {
+        if self.replacements.is_exact {
             return Ok(remote.to_owned());
         }
         resolve_remote(session, self.pool, self.alias, remote).await
@@ -460,7 +460,7 @@ impl TransferRunner<'_> {
             keeper: self.keeper,
             patterns: self.request.patterns,
             options: &self.request.options,
-            is_exact: self.replacement.is_exact,
+            is_exact: self.replacements.is_exact,
             writes: WritePolicy::new(is_upload.then_some(self.may_write)),
             plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
         };

@@ -1,4 +1,6 @@
-//! The wishes of a caller who replaces one file that it knows.
+//! The wishes of a caller who replaces files that it knows.
+
+use std::collections::HashMap;
 
 /// The file that may be replaced, and attributes of the new one. By default, any, with those of the old one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,8 +13,25 @@ pub struct ReplaceOptions<'a> {
     pub owner: Option<(u32, u32)>,
     /// Modification time in seconds since 1970.
     pub modified: Option<u32>,
-    /// True if the path is the server's own: nothing in it is expanded, or taken for a mistake.
+}
+
+/// The wishes on the files of a transfer.
+#[derive(Clone, Debug, Default)]
+pub struct Replacements<'a> {
+    /// By the source of each file; those that are missing have none.
+    pub by_source: HashMap<String, ReplaceOptions<'a>>,
+    /// True if the targets are the server's own paths: nothing in them is expanded, or taken for a mistake.
     pub is_exact: bool,
+}
+
+impl<'a> Replacements<'a> {
+    /// The wishes on the file with that source.
+    pub(crate) fn of(&self, source: impl FnOnce() -> String) -> ReplaceOptions<'a> {
+        if self.by_source.is_empty() {
+            return ReplaceOptions::default();
+        }
+        self.by_source.get(&source()).copied().unwrap_or_default()
+    }
 }
 
 /// The content that a file is expected to have.

@@ -73,7 +73,7 @@ impl VersionPack {
     }
 
     /// Waits until an old content of that length may be held in memory.
-    pub(super) async fn hold(&self, length: u64) -> Option<SemaphorePermit<'_>> {
+    pub async fn hold(&self, length: u64) -> Option<SemaphorePermit<'_>> {
         let permits = length.min(LONGEST_VERSION).div_ceil(PERMIT).max(1);
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         self.memory.acquire_many(permits).await.ok()

@@ -1,4 +1,4 @@
-//! Home directories of other users, as a server's shell knows them.
+//! Home directories, as a server's shell knows them.
 
 use std::time::Duration;
 
@@ -16,6 +16,15 @@ pub async fn of_user(pool: &Pool, alias: &str, user: &str) -> Option<String> {
     if user.is_empty() || !user.chars().all(is_safe) {
         return None;
     }
+    ask(pool, alias, user).await
+}
+
+/// The home directory of the user who is logged in to `alias`; `None` where there is no shell to ask.
+pub async fn own(pool: &Pool, alias: &str) -> Option<String> {
+    ask(pool, alias, "").await
+}
+
+async fn ask(pool: &Pool, alias: &str, user: &str) -> Option<String> {
     let script = Script::new("home", SCRIPT.to_owned(), LIMIT)
         .with_token()
         .with(user);

@@ -52,7 +52,7 @@ impl Change {
     fn not_retryable(id: &JobId) -> Error {
         Error::NotRetryable {
             id: id.to_string(),
-            reason: "its record does not hold what was to be written".to_owned(),
+            reason: "its record does not hold the texts, which may be secret".to_owned(),
         }
     }
 }

@@ -74,7 +74,6 @@ async fn put_back(
         mode: metadata.mode,
         owner: metadata.owner,
         modified: metadata.modified,
-        is_exact: false,
     };
     files
         .write_atomic(&file.path(), &old.content, replacement)

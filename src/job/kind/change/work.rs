@@ -11,7 +11,7 @@ use super::request::{ChangeRequest, ChangeTool, NewContent};
 use super::standing::{BegunChange, LARGEST, StandingContent, access};
 use crate::edit::Diff;
 use crate::error::{Error, FileFailure};
-use crate::file_query::is_private_key;
+use crate::file_query::holds_private_key;
 use crate::fs::blocking;
 use crate::job::ending::Ending;
 use crate::job::kind::Outcome;
@@ -183,7 +183,7 @@ impl<'a> ChangeWork<'a> {
         if !old.exists() {
             return Ok(true);
         }
-        let holds_key = is_private_key(&old.content);
+        let holds_key = holds_private_key(&old.content);
         match self.context.guard.may_read(file.names(), holds_key) {
             Err(refusal) if self.request.tool == ChangeTool::FileEdit => Err(refusal),
             judged => Ok(judged.is_ok()),

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `outcome` | the outcome and the answer about it |
 //! | `plan` | what is to be done with each file, judged before anything is changed |
-//! | `work` | the undo |
+//! | `work`, `put_back` | the undo; how paths are put back |
 
 mod outcome;
 mod plan;
+mod put_back;
 mod work;
 
 use serde::{Deserialize, Serialize};

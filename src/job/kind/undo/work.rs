@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use super::Undo;
 use super::outcome::{UndoAction, UndoOutcome};
 use super::plan::{PlannedPath, PlannedStates, UndoRules};
+use super::put_back::RestoredDirectory;
 use crate::error::Error;
 use crate::job::ending::Ending;
 use crate::job::kind::Outcome;
@@ -14,18 +15,16 @@ use crate::job::kind::change::access;
 use crate::job::kind::context::Context;
 use crate::job::status::Status;
 use crate::sftp::{
-    KeptVersion, LocalFiles, MayWrite, PathState, RemoteFiles, RestoreSide, VersionKeeper,
-    VersionPack, VersionSide,
+    KeptVersion, LocalFiles, MayWrite, PathState, RemoteFiles, RestoreSide, VersionPack,
+    VersionSide,
 };
 use crate::ssh::Pool;
 use crate::store::ContentPlace;
 
 /// Paths that are looked at over one session, and between two notes of how far the undo has come.
-const AT_ONCE: usize = 256;
-/// Paths whose state is asked for at once.
-const LOOKED_AT: usize = 32;
-/// Files that are put back at once; each takes a session.
-const PUT_BACK: usize = 4;
+const AT_ONCE: usize = 100;
+/// Paths that are looked at at the same time.
+pub(super) const LOOKED_AT: usize = 32;
 
 /// Undoes a task.
 pub(super) async fn run(undo: &Undo, context: &Context<'_>) -> (Ending, UndoOutcome) {
@@ -72,17 +71,17 @@ pub(super) async fn run(undo: &Undo, context: &Context<'_>) -> (Ending, UndoOutc
     (ending, outcome)
 }
 
-struct UndoWork<'a> {
+pub(super) struct UndoWork<'a> {
     undo: &'a Undo,
-    context: &'a Context<'a>,
+    pub(super) context: &'a Context<'a>,
     /// Keeps what the undo itself changes.
-    pack: &'a VersionPack,
+    pub(super) pack: &'a VersionPack,
     may_write: &'a MayWrite<'a>,
-    rules: UndoRules<'a>,
+    pub(super) rules: UndoRules<'a>,
 }
 
 /// The connections to each server.
-type Pools = HashMap<String, Pool>;
+pub(super) type Pools = HashMap<String, Pool>;
 
 impl UndoWork<'_> {
     /// Judges every path of the task, the last one that it changed first.
@@ -148,7 +147,7 @@ impl UndoWork<'_> {
     }
 
     /// The files of a side.
-    async fn open<'p>(
+    pub(super) async fn open<'p>(
         &'p self,
         side: &'p VersionSide,
         pools: &'p Pools,
@@ -203,7 +202,11 @@ impl UndoWork<'_> {
                 match (path.action, path.version.before) {
                     (Err(error), _) => failure = failure.or(Some(error)),
                     (Ok(UndoAction::Restore), PathState::Directory { mode }) => {
-                        directories.push((side.clone(), path.version.path, mode));
+                        directories.push(RestoredDirectory {
+                            side: side.clone(),
+                            path: path.version.path,
+                            mode,
+                        });
                     }
                     _ => {}
                 }
@@ -226,105 +229,10 @@ impl UndoWork<'_> {
         };
         (ending, outcome)
     }
-
-    /// Puts paths of one side back: several files at once, and directories one after another.
-    async fn put_back_some(&self, side: &VersionSide, pools: &Pools, paths: &mut [PlannedPath]) {
-        let files = match self.open(side, pools).await {
-            Ok(files) => files,
-            Err(error) => {
-                for path in paths {
-                    (path.action, path.is_done) = (Err(error.clone()), true);
-                }
-                return;
-            }
-        };
-        let keeper = VersionKeeper {
-            pack: self.pack,
-            side,
-        };
-        for some in paths.chunk_by_mut(|one, other| !one.is_directory() && !other.is_directory()) {
-            let mut putting = Vec::new();
-            for path in some {
-                putting.push(self.put_back_unless_stopped(path, &files, keeper));
-            }
-            stream::iter(putting)
-                .buffer_unordered(PUT_BACK)
-                .collect::<()>()
-                .await;
-        }
-    }
-
-    async fn put_back_unless_stopped(
-        &self,
-        path: &mut PlannedPath,
-        files: &RestoreSide<'_>,
-        keeper: VersionKeeper<'_>,
-    ) {
-        if self.context.cancel().is_cancelled() {
-            return;
-        }
-        if !matches!(path.action, Ok(UndoAction::Leave | UndoAction::Fail)) {
-            path.action = self.put_back(path, files, keeper).await;
-        }
-        path.is_done = true;
-    }
-
-    /// Puts a path back, if it is still so that this may be done.
-    async fn put_back(
-        &self,
-        planned: &mut PlannedPath,
-        side: &RestoreSide<'_>,
-        keeper: VersionKeeper<'_>,
-    ) -> Result<UndoAction, Error> {
-        let PlannedPath {
-            content, version, ..
-        } = &*planned;
-        let path = &version.path;
-        let _lock = self.context.lock_file(&version.side.alias, path).await;
-        let old = side.read(path, keeper).await?;
-        let now = match old.lost_for() {
-            Some(_) => side.state(version).await?,
-            None => old.state().clone(),
-        };
-        let action = self.rules.action((content, version), &now, side).await?;
-        if matches!(action, UndoAction::Leave | UndoAction::Fail) {
-            return Ok(action);
-        }
-        let before = match &version.before {
-            PathState::File(_) => match self.context.versions.content(content).await? {
-                Some(content) => content,
-                None => return Ok(UndoAction::Fail),
-            },
-            _ => Vec::new(),
-        };
-        let note = old
-            .lost_for()
-            .map(|reason| format!("this has no undo: {reason}"));
-        let after = version.before.clone();
-        side.keep(path, keeper, old, after).await?;
-        let is_done = side
-            .restore(path, &now, &version.before, before.into())
-            .await?;
-        planned.note = note;
-        Ok(if is_done { action } else { UndoAction::Stay })
-    }
-
-    /// Sets the modes of directories that were put back, the innermost first.
-    async fn set_modes(&self, pools: &Pools, directories: Vec<(VersionSide, String, Option<u32>)>) {
-        for (side, path, mode) in directories.into_iter().rev() {
-            let set = async {
-                let files = self.open(&side, pools).await?;
-                files.set_directory_mode(&path, mode).await
-            };
-            if let Err(error) = set.await {
-                tracing::debug!("the mode of `{path}` is not put back: {error}");
-            }
-        }
-    }
 }
 
 /// Divides items into runs of one side, each short enough to be handled at once.
-fn chunks_by_side<T>(items: Vec<T>, side: impl Fn(&T) -> &VersionSide) -> Vec<Vec<T>> {
+pub(super) fn chunks_by_side<T>(items: Vec<T>, side: impl Fn(&T) -> &VersionSide) -> Vec<Vec<T>> {
     let mut chunks: Vec<Vec<T>> = Vec::new();
     for item in items {
         match chunks.last_mut() {

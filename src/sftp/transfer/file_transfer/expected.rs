@@ -76,7 +76,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         &self,
         backup: Option<FileBackup>,
     ) -> Result<Option<FileBackup>> {
-        let is_expected = match (self.context.replacement.expected, &backup) {
+        let is_expected = match (self.replacement().expected, &backup) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(ExpectedContent::Absent), Some(backup)) => backup.record.size.is_none(),

@@ -24,7 +24,7 @@ use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancel
 use crate::sftp::transfer::early::{self, EarlyFile, EarlySlot};
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::peer::Peer;
-use crate::sftp::transfer::replacement::ExpectedContent;
+use crate::sftp::transfer::replacement::{ExpectedContent, ReplaceOptions};
 use crate::sftp::transfer::sessions::SftpSessions;
 use crate::store::BackupContent;
 
@@ -146,6 +146,12 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         D::filesystems(self.session, self.context.peer).1
     }
 
+    /// The wishes on the file.
+    fn replacement(&self) -> ReplaceOptions<'s> {
+        let from = &self.plan.from;
+        self.context.replacements.of(|| D::Source::shown(from))
+    }
+
     /// Reads a file on the server of reported length `length` from `start` to its end.
     pub(crate) fn reader<'h>(
         &self,
@@ -258,7 +264,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
 
     /// Gives the part file the target's name, if the target is what the caller expects.
     async fn put_in_place(&self, part: &PartFileOf<D>) -> Result<()> {
-        if let Some(expected) = self.context.replacement.expected {
+        if let Some(expected) = self.replacement().expected {
             let is_as_expected = self.check_expected(part, expected).await?;
             let is_free = is_as_expected && *expected == ExpectedContent::Absent;
             if is_free && self.take_free_name(part).await? {

@@ -71,7 +71,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             .ok_or_else(|| SftpError::failure(format!("`{shown}` does not name a file")))?;
         let source = D::Source::bytes(&plan.from);
         let name = part_name(self.context.token, &name, &source);
-        let replacement = self.context.replacement;
+        let replacement = self.replacement();
         Ok(PartFile {
             path: D::Target::beside(&to, &name),
             target: to,
