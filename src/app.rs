@@ -22,6 +22,7 @@ use crate::store::apis::Apis;
 use crate::store::servers::Servers;
 use crate::store::{Catalogue, CatalogueEntry, DataDirectory};
 use crate::sync::lock;
+use crate::tunnel::OpenTunnels;
 
 /// The time after which the first call goes on without the stored secrets if they cannot be read.
 const SECRETS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +38,7 @@ struct AppState {
     checker: Checker,
     jobs: Jobs,
     guard: Arc<Guard>,
+    tunnels: OpenTunnels,
     calls: Arc<Calls>,
     asked: AskedQuestions,
     open_questions: OpenQuestions,
@@ -123,6 +125,7 @@ impl App {
             secrets: OnceCell::new(),
             checker: Checker::default(),
             jobs,
+            tunnels: OpenTunnels::new(Arc::clone(&guard), Arc::clone(&calls), data.clone()),
             guard,
             calls,
             asked: AskedQuestions::default(),
@@ -182,6 +185,11 @@ impl App {
     /// The guard, which decides whether something may happen.
     pub fn guard(&self) -> &Arc<Guard> {
         &self.0.guard
+    }
+
+    /// The tunnels.
+    pub fn tunnels(&self) -> &OpenTunnels {
+        &self.0.tunnels
     }
 
     /// The log's last lines.

@@ -11,6 +11,7 @@
 //! | [`tools`], [`reply`] | the tools, a file for each family; a tool takes arguments and makes a reply |
 //! | [`app`] | the state of the program, which every tool works with |
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
+//! | [`tunnel`] | tunnels to the networks of servers |
 //! | [`job`] | jobs: their records, the queue, the history, and the engine that runs them |
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
 //! | [`compare`] | comparison of files and trees |
@@ -77,4 +78,5 @@ mod text;
 pub mod time;
 pub mod tools;
 pub mod transport;
+pub mod tunnel;
 mod web_address;

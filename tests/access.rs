@@ -170,6 +170,7 @@ async fn where_nothing_may_be_changed_every_tool_that_does_is_refused() {
         |_| true,
         |effect, answer| match effect {
             Effect::Looks | Effect::Stops => drop(answer.ok()),
+            Effect::Closes => drop(answer.error("INVALID_ARGUMENT")),
             _ => {
                 assert_read_only(answer, "everything");
                 refused += 1;
@@ -195,6 +196,7 @@ async fn a_read_only_server_is_looked_at_and_left_as_it_is() {
     let is_made = |effect| effect != Effect::Configures;
     walk(client, &calls, is_made, |effect, answer| match effect {
         Effect::Looks | Effect::Stops => drop(answer.ok()),
+        Effect::Closes => drop(answer.error("INVALID_ARGUMENT")),
         _ => {
             assert_read_only(answer, "server `seen`");
             refused += 1;
@@ -247,6 +249,7 @@ async fn each_tool_that_runs_or_writes_heeds_the_policy() {
         let rule = match effect {
             Effect::Runs => &touch,
             Effect::Writes => &file,
+            Effect::Closes => return drop(answer.error("INVALID_ARGUMENT")),
             _ => return drop(answer.ok()),
         };
         let error = answer.error("POLICY_BLOCKED");

@@ -77,7 +77,7 @@ async fn every_tool_says_what_it_is() {
 async fn the_tools_take_little_of_a_model_s_room() {
     let fixture = Fixture::of(());
     let limits = [
-        ("all", 31 * 1024),
+        ("all", 33 * 1024),
         ("core,monitoring,logs,apis,policy,admin", 24 * 1024),
         ("core", 10 * 1024),
         ("files", 8 * 1024),

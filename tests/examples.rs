@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::helper::{Answer, Fixture, Sshd, assert_has, write};
 
 /// The examples' tools, in the order of the original's documentation.
-const TOOLS: [&str; 24] = [
+const TOOLS: [&str; 25] = [
     "server_add",
     "server_add",
     "task_exec",
@@ -29,6 +29,7 @@ const TOOLS: [&str; 24] = [
     "task_status",
     "task_retry",
     "queue_stats",
+    "tunnel_open",
     "task_logs",
     "system_diagnostics",
 ];
@@ -178,6 +179,7 @@ fn check(fixture: &Fixture, tool: &str, answer: &Answer) {
                 assert!(!facts["stats"][name].is_null(), "{name}: {facts}");
             }
         }
+        "tunnel_open" => assert_eq!(facts["direction"], "socks"),
         "task_logs" => assert!(facts["logs"].is_array()),
         "system_diagnostics" => {
             for name in ["queue", "pool", "servers"] {

@@ -1,5 +1,6 @@
 //! The two lines of a call: before it runs and after.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -87,6 +88,21 @@ pub struct CallOutcome {
     /// The same, as it is since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256_after: Option<String>,
+    /// The traffic of a tunnel.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+}
+
+/// The traffic of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Traffic {
+    /// The connections so far.
+    pub connections: u64,
+    /// The bytes from this machine to the server.
+    pub bytes_sent: u64,
+    /// The bytes from the server to this machine.
+    pub bytes_received: u64,
 }
 
 impl Begun {
@@ -138,6 +154,16 @@ impl CallOutcome {
             cause: None,
             sha256_before: None,
             sha256_after: None,
+            traffic: None,
+        }
+    }
+
+    /// The outcome of a tunnel.
+    pub fn of_tunnel(cause: &str, traffic: Traffic) -> Self {
+        Self {
+            cause: Some(cause.to_owned()),
+            traffic: Some(traffic),
+            ..Self::named("ended")
         }
     }
 

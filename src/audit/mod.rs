@@ -33,7 +33,7 @@ mod trail;
 mod verify;
 
 pub use calls::Calls;
-pub use entry::CallOutcome;
+pub use entry::{CallOutcome, Traffic};
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};
 

@@ -160,7 +160,7 @@ settings! {
     "MCP_READONLY" = "false" => read_only: bool as Boolean, "readOnly",
         "refuse every tool that runs or changes something on a server, and do not list those that do nothing else";
     "MCP_TOOLSETS" = "all" => toolsets: Vec<Toolset> as Toolsets, "toolsets",
-        "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `apis`, `policy`, `admin`, separated by commas";
+        "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `apis`, `live`, `policy`, `admin`, separated by commas";
     "MCP_ALLOWED_ROOTS" = "" => allowed_roots: Vec<PathBuf> as Directories, "allowedRoots",
         "local directories that transfers stay inside, separated as in `PATH` or by commas; all but the data directory if empty";
     "MCP_SECRET_KEY" = "" => secret_key: Option<Secret> as SecretText, "secretKey",

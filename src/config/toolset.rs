@@ -13,6 +13,8 @@ pub enum Toolset {
     Logs,
     /// HTTP APIs.
     Apis,
+    /// Tunnels.
+    Live,
     /// The command policy.
     Policy,
     /// The registration of servers, and this program itself.
@@ -21,12 +23,13 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Core,
         Self::Files,
         Self::Monitoring,
         Self::Logs,
         Self::Apis,
+        Self::Live,
         Self::Policy,
         Self::Admin,
     ];
@@ -39,6 +42,7 @@ impl Toolset {
             Self::Monitoring => "monitoring",
             Self::Logs => "logs",
             Self::Apis => "apis",
+            Self::Live => "live",
             Self::Policy => "policy",
             Self::Admin => "admin",
         }

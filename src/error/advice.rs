@@ -25,6 +25,7 @@ impl Error {
             Self::NotDetached { .. } => "DETACH_FAILED",
             Self::NoShell { .. } => "NO_SHELL",
             Self::Monitoring { .. } => "MONITORING_ERROR",
+            Self::Tunnel { .. } => "TUNNEL_FAILED",
             Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
             Self::File { failure, .. } => failure.code(),
             Self::OldNotFound { .. } => "OLD_NOT_FOUND",
@@ -97,6 +98,9 @@ impl Error {
             Self::NoShell { .. } => "run the commands one by one with task_exec",
             Self::NotDetached { .. } => {
                 "it takes a POSIX shell and a home directory that can be written; or call without detach"
+            }
+            Self::Tunnel { .. } => {
+                "see with task_exec and `ss -ltn` on the server what listens there, and whether its sshd allows forwarding"
             }
             Self::CommandTimeout { .. } => {
                 "raise the timeout, or run it by task_exec with detach: true"
@@ -212,18 +216,17 @@ impl Error {
                 json!({ "approval": id, "question": question })
             }
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
-            Self::Monitoring {
-                alias,
-                tool,
-                reason,
-            } => json!({ "alias": alias, "tool": tool, "reason": reason }),
             Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
                 json!({ "alias": alias, "reason": reason })
             }
             Self::CommandTimeout { limit, stopped } => {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }
-            Self::File { .. }
+            Self::Monitoring { .. }
+            | Self::QueueFull { .. }
+            | Self::RetryLimit { .. }
+            | Self::Tunnel { .. }
+            | Self::File { .. }
             | Self::OldNotFound { .. }
             | Self::NotUnique { .. }
             | Self::HashMismatch { .. }
@@ -235,15 +238,23 @@ impl Error {
             | Self::NotRetryable { .. }
             | Self::Unrecorded { .. }
             | Self::Transfer { .. } => self.details_on_work(),
-            Self::QueueFull { limit } => json!({ "limit": limit }),
-            Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
             Self::Internal { reason } => json!({ "reason": reason }),
         }
     }
 
-    /// The facts behind a failure on files or tasks.
+    /// The facts behind a failure on files, tasks or tunnels, or of monitoring.
     fn details_on_work(&self) -> Value {
         match self {
+            Self::Monitoring {
+                alias,
+                tool,
+                reason,
+            } => json!({ "alias": alias, "tool": tool, "reason": reason }),
+            Self::QueueFull { limit } => json!({ "limit": limit }),
+            Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
+            Self::Tunnel { alias, to, reason } => {
+                json!({ "alias": alias, "to": to, "reason": reason })
+            }
             Self::File { path, reason, .. } => json!({ "path": path, "reason": reason }),
             Self::OldNotFound {
                 path,

@@ -229,6 +229,16 @@ pub enum Error {
         /// The server's answer.
         reason: String,
     },
+    /// A tunnel's far end could not be reached.
+    #[error("the tunnel of server `{alias}` to {to} could not be opened: {reason}")]
+    Tunnel {
+        /// The server's alias.
+        alias: String,
+        /// The place that it was to lead to.
+        to: String,
+        /// The cause.
+        reason: String,
+    },
     /// A command ran past its timeout.
     #[error("the command ran past its timeout of {} s and was {stopped}", limit.as_secs_f64())]
     CommandTimeout {

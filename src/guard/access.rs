@@ -21,6 +21,10 @@ pub enum Access {
     ChangesFiles,
     /// Runs the caller's commands on a server.
     RunsCommands,
+    /// Opens tunnels to a server's network, or from a server to this machine.
+    OpensTunnels,
+    /// Closes tunnels.
+    ClosesTunnels,
     /// Stops a running task.
     StopsTask,
 }
@@ -37,6 +41,8 @@ impl Access {
             Self::MovesFiles => "moves files",
             Self::ChangesFiles => "changes files",
             Self::RunsCommands => "runs commands",
+            Self::OpensTunnels => "opens tunnels",
+            Self::ClosesTunnels => "closes tunnels",
             Self::StopsTask => "stops tasks",
         }
     }
@@ -47,7 +53,7 @@ impl Access {
         let adds = matches!(self, Self::AddsHere);
         let repeats = matches!(
             self,
-            Self::MovesFiles | Self::ChangesFiles | Self::RunsCommands
+            Self::MovesFiles | Self::ChangesFiles | Self::RunsCommands | Self::OpensTunnels
         );
         ToolAnnotations::from_raw(
             None,
@@ -81,7 +87,7 @@ impl Access {
     pub(super) fn changes_server(self) -> bool {
         matches!(
             self,
-            Self::MovesFiles | Self::ChangesFiles | Self::RunsCommands
+            Self::MovesFiles | Self::ChangesFiles | Self::RunsCommands | Self::OpensTunnels
         )
     }
 }

@@ -8,6 +8,7 @@ mod keys;
 mod policies;
 mod readonly;
 mod remembered;
+mod tunnels;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub struct Guard {
     roots: Roots,
     shown_keys: keys::ShownKeys,
     remembered: remembered::Remembered,
+    names: tunnels::SeenNames,
 }
 
 impl Guard {
@@ -45,6 +47,7 @@ impl Guard {
             pool,
             shown_keys: keys::ShownKeys::default(),
             remembered: remembered::Remembered::default(),
+            names: tunnels::SeenNames::default(),
             policies: Policies::open(data),
             roots: Roots::new(&config.allowed_roots).without(data.path()),
             config,

@@ -1,5 +1,6 @@
 //! The stored command policy: `policies.json`.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use schemars::JsonSchema;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy};
+use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy, TunnelRule};
 use crate::store::{DataDirectory, Document, Version};
 use crate::sync::lock;
 
@@ -20,6 +21,9 @@ struct PolicyFile {
     /// The rules for commands to allow; if there are any, all others are refused.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     allowlist: Vec<String>,
+    /// The rules for tunnels.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    tunnels: Vec<String>,
     /// Fields that this version does not know.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -74,6 +78,9 @@ pub struct Rules {
     pub blocklist: Vec<String>,
     /// The rules for commands to allow; if there are any, all others are refused.
     pub allowlist: Vec<String>,
+    /// The rules for the places that tunnels lead to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tunnels: Vec<String>,
     /// The problem with the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -113,6 +120,7 @@ impl Policies {
         Ok(Rules {
             blocklist: written.blocklist(),
             allowlist: written.allowlist,
+            tunnels: written.tunnels,
             problem,
         })
     }
@@ -187,12 +195,13 @@ impl Policies {
 
     fn parse(&self, written: PolicyFile) -> Result<ActiveRules, Error> {
         let policy = Policy::new(
-            self.parse_rules(&written.blocklist())?,
-            self.parse_rules(&written.allowlist)?,
+            self.parse_rules(&written.blocklist(), Pattern::parse)?,
+            self.parse_rules(&written.allowlist, Pattern::parse)?,
         );
+        let tunnels = self.parse_rules(&written.tunnels, TunnelRule::parse)?;
         Ok(ActiveRules {
             written,
-            policy: Arc::new(policy),
+            policy: Arc::new(policy.with_tunnels(tunnels)),
         })
     }
 
@@ -231,9 +240,13 @@ impl Policies {
         })
     }
 
-    fn parse_rules(&self, rules: &[String]) -> Result<Vec<Pattern>, Error> {
+    fn parse_rules<R, P: Display>(
+        &self,
+        rules: &[String],
+        parse: impl Fn(&str) -> Result<R, P>,
+    ) -> Result<Vec<R>, Error> {
         let parsed = rules.iter().map(|rule| {
-            Pattern::parse(rule).map_err(|problem| {
+            parse(rule).map_err(|problem| {
                 let reason = format!("the rule `{rule}` is no rule: {problem}");
                 self.document.failure("read", reason)
             })

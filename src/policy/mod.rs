@@ -42,6 +42,8 @@
 //! `file_read PATH`. Key and shadow files (`@keys`, `@shadows`) take an allow rule about `file_read`; such rules
 //! are about nothing else, so commands need none for them.
 //!
+//! Tunnels have rules of their own, about the places that they lead to ([`TunnelRule`]).
+//!
 //! # Modules
 //!
 //! | module | what it is |
@@ -54,6 +56,7 @@
 //! | `output`, `printing`, `utility` | the output of commands, where the text says what it is |
 //! | `writes`, `upload`, `reads`, `terminal_input` | files that are written or read, and input that is typed |
 //! | `pattern`, `rule_word`, `rule_text`, `choice`, `glob` | rules, and the test whether one holds |
+//! | `tunnel`, `metadata` | the places that tunnels lead to, and clouds' metadata services among them |
 //! | `permit`, `default` | allow rules, and the default block rules |
 //! | `text_fallback` | texts that the parser cannot read |
 
@@ -68,6 +71,7 @@ mod expansion;
 mod find;
 mod glob;
 mod judge;
+mod metadata;
 mod modifier;
 mod mount;
 mod number;
@@ -87,6 +91,7 @@ mod script;
 mod simple_command;
 mod terminal_input;
 mod text_fallback;
+mod tunnel;
 mod upload;
 mod utility;
 mod value;
@@ -96,6 +101,7 @@ mod writes;
 
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;
+pub use tunnel::{TunnelPlace, TunnelRule};
 
 /// Most bytes of a text without a space.
 const MAX_WORD: usize = 256 * 1024;
@@ -112,6 +118,8 @@ pub struct Policy {
     allow: Vec<Pattern>,
     /// Allow rules about files that file tools read.
     readable: Vec<Pattern>,
+    /// Rules for tunnels.
+    tunnels: Vec<TunnelRule>,
 }
 
 /// The reason why a text is not run.
@@ -135,6 +143,7 @@ impl Policy {
             block,
             allow,
             readable,
+            tunnels: Vec::new(),
         }
     }
 

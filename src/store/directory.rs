@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::notices::{DataNotices, SET_ASIDE};
 use super::{
-    Backups, Blobs, Document, Flags, Log, TemporaryFiles, TextDocument, Versions, WriteOnce,
+    Backups, Blobs, Document, Flags, Log, Overflow, TemporaryFiles, TextDocument, Versions,
+    WriteOnce,
 };
 use crate::error::Error;
 use crate::fs::make_private;
@@ -76,6 +77,11 @@ impl DataDirectory {
     /// A set of streams of any length.
     pub fn blobs(&self, name: &str) -> Result<Blobs, Error> {
         Ok(Blobs::new(self.subdirectory(name)?))
+    }
+
+    /// A queue of bytes that waits on the disk.
+    pub(crate) fn overflow(&self) -> Overflow {
+        Overflow::new(self.path.clone())
     }
 
     /// A set of names that its processes show each other.

@@ -12,6 +12,7 @@
 //! | `backups`, `temporary_files` | old contents, kept until the new ones are whole; files that exist only for a moment |
 //! | `versions` | old contents, kept encrypted for a while |
 //! | `blobs`, `spool`, `kept` | streams of bytes: all of them, one, and one of which only both ends are kept |
+//! | `overflow` | bytes that wait on the disk for somebody who takes them slowly |
 //! | `write_once`, `flags` | files that are created once and never changed; names by which processes signal each other |
 //! | `process_lock` | proof that a process lives |
 
@@ -28,6 +29,7 @@ mod kept;
 mod kept_open;
 mod log;
 mod notices;
+mod overflow;
 mod process_lock;
 pub mod servers;
 mod spool;
@@ -48,6 +50,7 @@ pub use kept::Kept;
 #[cfg(test)]
 pub use log::ANCHOR_SIZE;
 pub use log::{Log, LogPart, LogWriter};
+pub(crate) use overflow::Overflow;
 pub use process_lock::ProcessLock;
 pub use spool::Spool;
 pub use temporary_files::{TemporaryFile, TemporaryFiles};

@@ -55,6 +55,7 @@ mod task_facts;
 mod task_list;
 mod transfer;
 mod trust;
+mod tunnels;
 mod view;
 
 use std::collections::HashMap;
@@ -106,6 +107,7 @@ impl Tools {
             App::log_tools(),
             App::file_tools(),
             App::api_tools(),
+            App::tunnel_tools(),
             App::policy_tools(),
             App::admin_tools(),
         ];

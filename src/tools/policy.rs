@@ -35,6 +35,9 @@ fn text_of_rules(rules: &Rules) -> String {
     if !rules.allowlist.is_empty() {
         parts.push(listed("allowed, and all else is refused", &rules.allowlist));
     }
+    if !rules.tunnels.is_empty() {
+        parts.push(listed("tunnels", &rules.tunnels));
+    }
     parts.extend(
         rules
             .problem

@@ -19,6 +19,10 @@ pub enum Effect {
     Runs,
     /// It writes a file on a server.
     Writes,
+    /// It opens a tunnel to a server.
+    Connects,
+    /// It closes a tunnel, of which there is none here.
+    Closes,
 }
 
 /// The subjects of calls. The server of `alias` has the programs of [`PROGRAMS`], and PM2's daemon.
@@ -72,6 +76,7 @@ impl Calls {
                 let trust = json!({"alias": alias, "fingerprint": nobody});
                 vec![(Effect::Looks, one), (Effect::Configures, trust)]
             }
+            "tunnel_open" | "tunnel_close" => vec![self.of_tunnels(tool)],
             "policy_blocklist_add" | "policy_blocklist_remove" => {
                 configures(json!({"pattern": "halt"}))
             }
@@ -131,6 +136,7 @@ impl Calls {
             | "queue_stats"
             | "pool_stats"
             | "system_diagnostics"
+            | "tunnel_list"
             | "api_list" => looks(json!({})),
             "get_system_resources" | "get_services_status" => looks(one),
             "get_docker_logs" => {
@@ -151,6 +157,15 @@ impl Calls {
             new => panic!(
                 "{new} has no call in tests/helper/calls.rs, which every test of all tools needs"
             ),
+        }
+    }
+
+    /// The call of a tool that opens or closes a tunnel.
+    fn of_tunnels(&self, tool: &str) -> (Effect, Value) {
+        let proxy = json!({"alias": self.alias, "direction": "socks", "ttl": 60});
+        match tool {
+            "tunnel_open" => (Effect::Connects, proxy),
+            _ => (Effect::Closes, json!({"id": "00000000"})),
         }
     }
 

@@ -14,6 +14,7 @@ mod keyring;
 mod mcp_client;
 mod person;
 mod pm2;
+mod ports;
 mod proxy;
 pub mod rogue;
 mod round_trips;
@@ -44,6 +45,7 @@ pub use keyring::Keyring;
 pub use mcp_client::{MCP_CLIENTS, McpClient};
 pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
 pub use pm2::Pm2Daemon;
+pub use ports::{PortServer, echo, exchange, exchange_over, is_listening};
 pub use proxy::Proxy;
 pub use round_trips::RoundTrips;
 pub use sshd::{

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
-use russh::Names;
-use russh::client::{self, DisconnectReason, Session};
+use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use russh::{Channel, ChannelOpenFailure, Names};
+use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
 use crate::error::Error;
@@ -25,6 +26,9 @@ pub(in crate::ssh) enum HostKeyCheck {
     Collect(Arc<Mutex<Option<PublicKey>>>),
 }
 
+/// The receiver of channels that the server opens, where it was asked to forward connections.
+pub(in crate::ssh) type ForwardedChannels = Arc<Mutex<Option<mpsc::Sender<Channel<Msg>>>>>;
+
 /// The handler of one connection.
 pub(in crate::ssh) struct ClientHandler {
     check: HostKeyCheck,
@@ -34,6 +38,7 @@ pub(in crate::ssh) struct ClientHandler {
     /// Dropped once the login is over.
     notices: Weak<LoginNotices>,
     agreed: Arc<Mutex<Option<Agreed>>>,
+    forwarded: ForwardedChannels,
     had_first_exchange: bool,
     // The library drops its handler when its task ends, whatever ends it.
     _closed: DropGuard,
@@ -52,6 +57,7 @@ impl ClientHandler {
             refusal: Arc::default(),
             reason: Arc::default(),
             agreed: Arc::default(),
+            forwarded: Arc::default(),
             had_first_exchange: false,
             _closed: closed,
         }
@@ -70,6 +76,28 @@ impl ClientHandler {
     /// The results of the first key exchange, once it is over.
     pub(in crate::ssh) fn agreed(&self) -> Arc<Mutex<Option<Agreed>>> {
         Arc::clone(&self.agreed)
+    }
+
+    /// The receiver of channels that the server opens.
+    pub(in crate::ssh) fn forwarded(&self) -> ForwardedChannels {
+        Arc::clone(&self.forwarded)
+    }
+
+    /// Accepts a channel that the server opens, if connections are forwarded here and there is room for one more.
+    async fn take_forwarded(&self, channel: Channel<Msg>, reply: ChannelOpenHandle) {
+        let receiver = lock(&self.forwarded).clone();
+        let Some(receiver) = receiver else {
+            return reply
+                .reject(ChannelOpenFailure::AdministrativelyProhibited)
+                .await;
+        };
+        match receiver.try_reserve() {
+            Ok(room) => {
+                reply.accept().await;
+                room.send(channel);
+            }
+            Err(_) => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        }
     }
 
     /// The reason of the connection's end, once there is one.
@@ -117,6 +145,31 @@ impl client::Handler for ClientHandler {
             self.had_first_exchange = true;
             *lock(&self.agreed) = Agreed::of(secret, names);
         }
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.take_forwarded(channel, reply).await;
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.take_forwarded(channel, reply).await;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! | `stream` | the byte stream below, which can be cut |
 //! | `tap`, `transcript` | the bytes of a login, for a request that the library does not pass on |
 //! | `client` | the library's handler: host keys, banners, the reason of a connection's end |
+//! | `forward_target` | places that a server forwards connections to and from |
 //! | `algorithms` | the algorithms to offer in the key exchange |
 //! | `notices` | notices for a person while a login is under way |
 //! | `failure` | the errors of connections that were not made |
@@ -12,6 +13,7 @@
 pub(in crate::ssh) mod algorithms;
 pub(in crate::ssh) mod client;
 pub(in crate::ssh) mod failure;
+pub(in crate::ssh) mod forward_target;
 pub(in crate::ssh) mod notices;
 pub(in crate::ssh) mod stream;
 pub(in crate::ssh) mod tap;
@@ -28,7 +30,8 @@ use socket2::Socket;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::ssh::connection::client::ClientHandler;
+use crate::ssh::connection::client::{ClientHandler, ForwardedChannels};
+pub use crate::ssh::connection::forward_target::ForwardTarget;
 use crate::ssh::connection::stream::{LastRead, SentBytes};
 use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::host_key::Identity;
@@ -60,6 +63,8 @@ pub(crate) enum TimedOut {
 pub struct Connection {
     pub(in crate::ssh) handle: Handle<ClientHandler>,
     pub(in crate::ssh) closed: CancellationToken,
+    /// The receiver of channels that the server opens for connections that it forwards.
+    pub(in crate::ssh) forwarded: ForwardedChannels,
     pub(in crate::ssh) reason: Arc<Mutex<Option<String>>>,
     pub(in crate::ssh) round_trip: Mutex<Option<Duration>>,
     pub(in crate::ssh) last_read: LastRead,
@@ -107,17 +112,40 @@ impl Connection {
         *lock(&self.round_trip)
     }
 
-    /// Opens a channel that the server connects to a host of its network (RFC 4254, section 7.2).
+    /// Opens a channel that the server connects to a port (RFC 4254, section 7.2), or to a socket of its own
+    /// (OpenSSH's `PROTOCOL`, section 2.4).
     pub(in crate::ssh) async fn open_tunnel(
         &self,
-        host: &str,
-        port: u16,
+        to: &ForwardTarget,
     ) -> Result<Channel<Msg>, russh::Error> {
         // The originator is for the server's log.
         let (originator, its_port) = ("127.0.0.1", 0);
-        self.handle
-            .channel_open_direct_tcpip(host, port.into(), originator, its_port)
-            .await
+        match to {
+            ForwardTarget::Port { host, port } => {
+                self.handle
+                    .channel_open_direct_tcpip(host, (*port).into(), originator, its_port)
+                    .await
+            }
+            ForwardTarget::Socket(path) => self.handle.channel_open_direct_streamlocal(path).await,
+        }
+    }
+
+    /// Has the server listen for this side, and returns the place with the port that it has chosen.
+    pub(in crate::ssh) async fn listen(
+        &self,
+        place: ForwardTarget,
+    ) -> Result<ForwardTarget, russh::Error> {
+        let ForwardTarget::Port { host, port } = place else {
+            let path = place.to_string();
+            self.handle.streamlocal_forward(path).await?;
+            return Ok(place);
+        };
+        let chosen = self.handle.tcpip_forward(&host, port.into()).await?;
+        let port = match u16::try_from(chosen) {
+            Ok(chosen) if port == 0 => chosen,
+            _ => port,
+        };
+        Ok(ForwardTarget::Port { host, port })
     }
 
     /// Waits for an answer of a channel's other side, at most `limit`. In the last part of that time the

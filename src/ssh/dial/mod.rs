@@ -229,7 +229,7 @@ impl Dialer {
         let closed = CancellationToken::new();
         let client = ClientHandler::new(check, notices, closed.clone().drop_guard());
         let (refusal, reason, presented) = (client.refusal(), client.reason(), client.presented());
-        let agreed = client.agreed();
+        let (agreed, forwarded) = (client.agreed(), client.forwarded());
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
         let stream = BufReader::with_capacity(READ_AHEAD, stream);
         let connecting = client::connect_stream(Arc::new(settings), stream, client);
@@ -260,6 +260,7 @@ impl Dialer {
             },
             handle,
             closed,
+            forwarded,
             reason,
             round_trip: Mutex::default(),
             last_read,

@@ -60,9 +60,7 @@ impl AliasPool {
         let waiter = Waiter { purpose, grant };
         match purpose {
             ChannelPurpose::Stop => state.waiters.push_front(waiter),
-            ChannelPurpose::Command | ChannelPurpose::Transfer | ChannelPurpose::Jump => {
-                state.waiters.push_back(waiter);
-            }
+            _ => state.waiters.push_back(waiter),
         }
         self.dispatch(state);
         granted
@@ -484,6 +482,20 @@ impl Lessor for AliasPool {
             pooled.draining = true;
         }
         tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
+    }
+
+    fn learn_forward_limit(&self, id: u64) -> bool {
+        let mut state = lock(&self.state);
+        let Some(pooled) = state.pooled(id) else {
+            return true;
+        };
+        let others = pooled.jumps.saturating_sub(1);
+        if others > 0 {
+            let limit = Limit::now(others);
+            pooled.limit = Some(limit);
+            state.learnt_limit = Some(limit);
+        }
+        others > 0
     }
 }
 

@@ -17,8 +17,8 @@ use crate::store::servers::Server;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 impl Pool {
-    /// The same pool, in which commands and transfers get only connections that pass a check. Tunnels to
-    /// further servers are not checked.
+    /// The same pool, in which commands, transfers and callers' tunnels get only connections that pass a check.
+    /// Connections to further servers are not checked.
     #[must_use]
     pub fn checked(&self, check: IdentityCheck) -> Self {
         Self {

@@ -26,6 +26,8 @@ pub enum ChannelPurpose {
     Transfer,
     /// A tunnel to a further server. It is no session, so servers do not count it.
     Jump,
+    /// A connection that a caller's tunnel carries. It is no session either, and some servers bound it.
+    Forward,
     /// The end of a command. It cannot wait, and takes any connection with room.
     Stop,
 }
@@ -59,8 +61,12 @@ pub(super) trait Lessor: Send + Sync {
     /// Gives no more channels on a connection that carries a single one.
     fn retire_if_alone(self: Arc<Self>, id: u64);
 
-    /// Notes that the server refused one channel more than the connection carries (`MaxSessions`).
+    /// Notes that the server refused one session more than the connection carries (`MaxSessions`).
     fn learn_limit(&self, id: u64);
+
+    /// Notes that the server refused one forwarded connection more than the connection carries. Returns whether
+    /// it carries others.
+    fn learn_forward_limit(&self, id: u64) -> bool;
 }
 
 /// The right to one channel on a connection; given back when dropped.
@@ -78,6 +84,11 @@ impl Lease {
     /// The connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// The number of the connection in the pool.
+    pub(crate) fn connection_id(&self) -> u64 {
+        self.connection_id
     }
 
     /// Closes the connection with this channel if it carries no other: room for another connection is

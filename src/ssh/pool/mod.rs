@@ -12,11 +12,13 @@
 //! | `identity` | the server that an alias leads to |
 //! | `login_shell` | the login shell of a server |
 //! | `tunnel` | a channel as a stream |
+//! | `forward` | channels of the callers' tunnels, in both directions |
 //! | `stats` | the pool as `pool_stats` shows it |
 
 mod ahead;
 mod alias_pool;
 mod channel;
+mod forward;
 mod identity;
 mod kept;
 mod lease;
@@ -40,6 +42,7 @@ use tokio::time::timeout;
 
 use alias_pool::AliasPool;
 pub use channel::OpenChannel;
+pub(crate) use forward::{Forwarded, ForwardedChannel, ServerListener};
 pub(crate) use lease::ParkedSession;
 pub use lease::{ChannelPurpose, Lease};
 pub use login_shell::LoginShell;
@@ -124,6 +127,22 @@ impl Pool {
         pool
     }
 
+    /// A pool of further connections to the same servers, which nothing else uses, with the same check. Jump
+    /// hosts are reached over the connections of this one.
+    pub(crate) fn apart(&self) -> Self {
+        let pool = Self {
+            shared: Arc::new(PoolShared {
+                config: Arc::clone(&self.shared.config),
+                servers: Arc::clone(&self.shared.servers),
+                dialer: self.shared.dialer.clone(),
+                alias_pools: Mutex::default(),
+            }),
+            check: self.check.clone(),
+        };
+        pool.spawn_upkeep();
+        pool
+    }
+
     /// The time that a server may leave every SFTP request without an answer.
     pub(crate) fn answer_patience(&self) -> Duration {
         self.shared.config.answer_patience
@@ -139,9 +158,7 @@ impl Pool {
         // Jump hosts that only the user's SSH configuration names are no targets of commands.
         let server = match purpose {
             ChannelPurpose::Jump => self.reached(alias),
-            ChannelPurpose::Command | ChannelPurpose::Transfer | ChannelPurpose::Stop => {
-                self.server(alias)
-            }
+            _ => self.server(alias),
         };
         let server = match server {
             Ok(server) => Arc::new(server),
@@ -150,17 +167,17 @@ impl Pool {
                 return Err(error);
             }
         };
-        let waits_for_login =
-            purpose == ChannelPurpose::Jump || is_session && patience > LEAST_PATIENCE / 2;
+        let waits_for_login = matches!(purpose, ChannelPurpose::Jump | ChannelPurpose::Forward)
+            || is_session && patience > LEAST_PATIENCE / 2;
         let mut granted = self.alias_pool(alias).ask(Arc::clone(&server), purpose);
         let mut left = patience;
         loop {
             match timeout(left, &mut granted).await {
                 Ok(Ok(answer)) => {
                     let lease = answer?;
-                    if let (Some(check), ChannelPurpose::Command | ChannelPurpose::Transfer) =
-                        (&self.check, purpose)
-                    {
+                    let is_checked =
+                        !matches!(purpose, ChannelPurpose::Jump | ChannelPurpose::Stop);
+                    if let Some(check) = self.check.as_ref().filter(|_| is_checked) {
                         check(lease.connection.identity())?;
                     }
                     return Ok(lease);

@@ -7,12 +7,13 @@ use russh::client::Msg;
 use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::oneshot;
 
+use super::forward::ForwardedChannel;
 use super::kept::KeptChannel;
 use super::request::ChannelOrigin;
 use super::session_channel::{ChannelOutcome, REFUSAL_PAUSE, REFUSALS, open_session};
 use super::{ChannelPurpose, LEAST_PATIENCE, Lease, OpenChannel, Pool};
 use crate::error::Error;
-use crate::ssh::connection::TimedOut;
+use crate::ssh::connection::{ForwardTarget, TimedOut};
 use crate::ssh::dial::NoTunnel;
 use crate::ssh::failure::failed;
 
@@ -66,49 +67,73 @@ impl Pool {
         limit: Duration,
         deadline: Instant,
     ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
-        self.forward(
-            alias,
-            ChannelPurpose::Command,
-            (host, port),
-            limit,
-            deadline,
-        )
-        .await
+        let to = ForwardTarget::port_of(host, port);
+        self.forward(alias, ChannelPurpose::Command, to, limit, deadline)
+            .await
     }
 
     /// Opens a channel to a further server through `alias`, as [`Pool::tunnel`] does to a host.
     pub(super) async fn jump(
         &self,
         alias: &str,
-        address: (&str, u16),
+        (host, port): (&str, u16),
         limit: Duration,
     ) -> Result<Result<OpenChannel, NoTunnel>, Error> {
-        let deadline = Instant::now() + self.dial_patience(alias).max(LEAST_PATIENCE);
+        let to = ForwardTarget::port_of(host, port);
+        let deadline = self.connected_by(alias);
         let forwarded = self
-            .forward(alias, ChannelPurpose::Jump, address, limit, deadline)
+            .forward(alias, ChannelPurpose::Jump, to, limit, deadline)
             .await;
         forwarded.map(|(_, opened)| opened)
+    }
+
+    /// Opens a channel of a caller's tunnel, as [`Pool::tunnel`] does to a host. Another connection is made where
+    /// the server takes no further one on those that there are.
+    pub(crate) async fn open_forward(
+        &self,
+        alias: &str,
+        to: &ForwardTarget,
+        limit: Duration,
+    ) -> Result<Result<ForwardedChannel, NoTunnel>, Error> {
+        let deadline = self.connected_by(alias);
+        let forwarded = self
+            .forward(alias, ChannelPurpose::Forward, to.clone(), limit, deadline)
+            .await;
+        forwarded.map(|(_, opened)| opened.map(ForwardedChannel::from))
+    }
+
+    /// The time by which a connection to `alias` is made, or is not made at all.
+    fn connected_by(&self, alias: &str) -> Instant {
+        Instant::now() + self.dial_patience(alias).max(LEAST_PATIENCE)
     }
 
     async fn forward(
         &self,
         alias: &str,
         purpose: ChannelPurpose,
-        (host, port): (&str, u16),
+        to: ForwardTarget,
         limit: Duration,
         deadline: Instant,
     ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
-        let request = ChannelRequest::Tunnel(host.to_owned(), port, limit);
-        let (asked, opened) = self
-            .open_on_live_connection(alias, purpose, Some(deadline), &request)
-            .await?;
-        let opened = match opened {
-            Opened::Open(channel) => Ok(channel),
-            Opened::Silent => Err(NoTunnel::Silent),
-            Opened::Refused(_, ChannelOpenFailure::ConnectFailed) => Err(NoTunnel::Unreachable),
-            Opened::Refused(..) => Err(NoTunnel::Forbidden),
-        };
-        Ok((asked, opened))
+        let request = ChannelRequest::Tunnel(to, limit);
+        loop {
+            let (asked, opened) = self
+                .open_on_live_connection(alias, purpose, Some(deadline), &request)
+                .await?;
+            let opened = match opened {
+                Opened::Open(channel) => Ok(channel),
+                Opened::Silent => Err(NoTunnel::Silent),
+                Opened::Refused(_, ChannelOpenFailure::ConnectFailed) => Err(NoTunnel::Unreachable),
+                Opened::Refused(lease, ChannelOpenFailure::ResourceShortage)
+                    if purpose == ChannelPurpose::Forward
+                        && lease.lessor.learn_forward_limit(lease.connection_id) =>
+                {
+                    continue;
+                }
+                Opened::Refused(..) => Err(NoTunnel::Forbidden),
+            };
+            return Ok((asked, opened));
+        }
     }
 
     fn opened(
@@ -205,8 +230,8 @@ impl Pool {
 enum ChannelRequest {
     /// A session, and the time to wait for another one in its place.
     Session(Duration),
-    /// A channel to that host and port, and the time that the server has to reach them.
-    Tunnel(String, u16, Duration),
+    /// A channel to a place that the server reaches, and the time that it has for that.
+    Tunnel(ForwardTarget, Duration),
 }
 
 /// The answer of a connection that lives.
@@ -229,7 +254,7 @@ async fn open_channel(
     let connection = Arc::clone(&lease.connection);
     let limit = match &request {
         ChannelRequest::Session(_) => None,
-        ChannelRequest::Tunnel(_, _, limit) => Some((*limit).min(left(deadline))),
+        ChannelRequest::Tunnel(_, limit) => Some((*limit).min(left(deadline))),
     };
     let opening = tokio::spawn(async move {
         let connection = &lease.connection;
@@ -238,7 +263,7 @@ async fn open_channel(
                 Some(outcome) => outcome,
                 None => open_session(connection).await,
             },
-            ChannelRequest::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
+            ChannelRequest::Tunnel(to, _) => Ok(connection.open_tunnel(&to).await),
         };
         PendingChannel(Some((lease, outcome)))
     });

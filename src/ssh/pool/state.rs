@@ -64,8 +64,17 @@ impl Limit {
     }
 
     pub(super) fn of(limit: Option<Self>) -> usize {
+        Self::fresh(limit).unwrap_or(CHANNELS)
+    }
+
+    /// The same of forwarded connections, which hardly any server bounds.
+    pub(super) fn of_forwards(limit: Option<Self>) -> usize {
+        Self::fresh(limit).unwrap_or(usize::MAX)
+    }
+
+    fn fresh(limit: Option<Self>) -> Option<usize> {
         let fresh = limit.filter(|limit| limit.learnt.elapsed() < LIMIT_HOLDS);
-        fresh.map_or(CHANNELS, |limit| limit.channels)
+        fresh.map(|limit| limit.channels)
     }
 }
 
@@ -76,7 +85,7 @@ pub(super) struct PooledConnection {
     pub(super) connection: Arc<Connection>,
     pub(super) commands: usize,
     pub(super) transfers: usize,
-    /// Connections to further servers that go through this one.
+    /// Connections to further servers, and those of tunnels, that go through this one.
     pub(super) jumps: usize,
     /// Sessions opened so far.
     pub(super) opened: usize,
@@ -124,7 +133,11 @@ impl PooledConnection {
     }
 
     pub(super) fn has_room(&self, purpose: ChannelPurpose) -> bool {
-        let has_place = purpose == ChannelPurpose::Jump || self.sessions() < self.limit();
+        let has_place = match purpose {
+            ChannelPurpose::Jump => true,
+            ChannelPurpose::Forward => self.jumps < Limit::of_forwards(self.limit),
+            _ => self.sessions() < self.limit(),
+        };
         has_place && self.takes_channels()
     }
 
@@ -132,7 +145,7 @@ impl PooledConnection {
         match purpose {
             ChannelPurpose::Command | ChannelPurpose::Stop => &mut self.commands,
             ChannelPurpose::Transfer => &mut self.transfers,
-            ChannelPurpose::Jump => &mut self.jumps,
+            ChannelPurpose::Jump | ChannelPurpose::Forward => &mut self.jumps,
         }
     }
 
@@ -140,7 +153,7 @@ impl PooledConnection {
         match purpose {
             ChannelPurpose::Command => self.transfers == 0,
             ChannelPurpose::Transfer => self.commands == 0,
-            ChannelPurpose::Stop | ChannelPurpose::Jump => true,
+            ChannelPurpose::Stop | ChannelPurpose::Jump | ChannelPurpose::Forward => true,
         }
     }
 
