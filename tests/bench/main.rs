@@ -20,6 +20,7 @@ mod process;
 mod server;
 mod sshd;
 mod table;
+mod tunnels;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -227,6 +228,11 @@ impl Setup {
         mirrors::compare(ours, &self.client, &tree, place, rounds, &mut self.table);
     }
 
+    /// Compares tunnels.
+    fn tunnels(&mut self, rounds: u64) {
+        tunnels::compare(&mut self.servers[0], &self.client, rounds, &mut self.table);
+    }
+
     /// Compares copies of a file from one server to another.
     fn moves_between(&mut self, what: &str, source: &Path, rounds: u64) {
         let this = self.servers.iter_mut().take(1);
@@ -275,6 +281,7 @@ fn near(sshd: &Sshd, place: &Path) {
     setup.moves_between(&format!("{large} MiB"), &large_file, rounds());
     setup.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
     setup.mirrors(&place, rounds());
+    setup.tunnels(rounds());
     setup.table.print();
     let in_all = setup.memory();
     let figures = setup.servers.iter().zip(after_calls).zip(in_all);

@@ -150,6 +150,19 @@ impl Client {
         assert!(status.expect("scp is there").success());
     }
 
+    /// Has the connection that is there lead from a free port to a port of the server.
+    pub fn forward(&self, port: u16) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let free = listener.local_addr().expect("it has an address").port();
+        drop(listener);
+        let mut forward = self.command("ssh", true);
+        forward.args(["-O", "forward", "-L"]);
+        forward.arg(format!("127.0.0.1:{free}:127.0.0.1:{port}"));
+        let status = forward.arg("b").stdin(Stdio::null()).status();
+        assert!(status.expect("ssh is there").success());
+        free
+    }
+
     /// Returns whether rsync is installed.
     pub fn has_rsync() -> bool {
         let mut command = Command::new("rsync");
