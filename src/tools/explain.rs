@@ -10,6 +10,11 @@ const LONGEST_LIST: usize = 150;
 /// The bytes of names that are shown of a longer one.
 const FIRST_NAMES: usize = 110;
 
+/// Parameters that another tool has: their names, a parameter of the tool that lacks them, and what to call.
+const ELSEWHERE: [(&str, &str, &str); 2] =
+    [("mirror", "files", MIRRORS), ("token", "files", MIRRORS)];
+const MIRRORS: &str = "a mirror is of one directory: call task_transfer for each";
+
 /// Splits serde's message into parameter, problem and expectation.
 pub(super) fn explain(
     path: &str,
@@ -63,6 +68,12 @@ fn unknown(name: &str, known: &[String]) -> String {
         return "is not known; this tool takes no parameters".to_owned();
     }
     let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let elsewhere = ELSEWHERE
+        .iter()
+        .find(|(other, beside, _)| *other == name && known.contains(beside));
+    if let Some((_, _, advice)) = elsewhere {
+        return format!("is not known here; {advice}");
+    }
     let meant = nearest(name, &known);
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
     let meant = meant.unwrap_or_else(|| ";".to_owned());
@@ -200,6 +211,14 @@ mod tests {
         // Either may be meant.
         assert_eq!(nearest("source", &["local", "remote"]), None);
         assert_eq!(nearest("path", &["alias", "filepath"]), Some("filepath"));
+    }
+
+    #[test]
+    fn a_parameter_that_another_tool_has_is_refused_with_that_tool() {
+        let several = ["alias", "files"].map(ToOwned::to_owned);
+        let refusal = unknown("mirror", &several);
+        assert!(refusal.contains("call task_transfer"), "{refusal}");
+        assert!(!unknown("mirror", &several[..1]).contains("task_transfer"));
     }
 
     #[test]
