@@ -16,6 +16,8 @@
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
 //! | [`compare`] | comparison of files and trees |
 //! | [`file_query`] | questions about the files of a server, which a script or SFTP answers |
+//! | [`fleet`] | several servers in one call: the servers that a call is for |
+//! | [`ansible`] | the hosts of Ansible inventories, as servers |
 //! | [`approval`] | questions that a person has to answer before a call acts |
 //! | [`audit`] | the audit trail: a record of each call that acts |
 //! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
@@ -35,6 +37,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod ansible;
 mod api;
 pub mod app;
 pub mod approval;
@@ -49,6 +52,7 @@ mod edit;
 pub mod error;
 mod fault;
 mod file_query;
+mod fleet;
 pub mod fs;
 pub mod guard;
 pub mod hex;

@@ -9,6 +9,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
+            Self::NoTargets { .. } => "NO_TARGETS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
             Self::UnknownResource { .. } => "UNKNOWN_RESOURCE",
             Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
@@ -46,6 +47,9 @@ impl Error {
     pub fn hint(&self) -> &str {
         match self {
             Self::UnknownAlias { .. } => "server_list shows all; server_add adds one",
+            Self::NoTargets { .. } => {
+                "nothing was begun; server_list shows all servers with their tags"
+            }
             Self::UnknownApi { .. } => "api_list shows all; api_add adds one",
             Self::UnknownTask { .. } => {
                 "call task_queue for the known tasks; finished ones are kept for a day"
@@ -144,12 +148,11 @@ impl Error {
     /// The facts behind the message, as the contract names them.
     pub(crate) fn details(&self) -> Value {
         match self {
-            Self::UnknownAlias { alias, known } | Self::UnknownApi { alias, known } => {
-                let more = known.count - known.named.len();
-                json!({ "alias": alias, "known": known.named, "more": (more > 0).then_some(more) })
-            }
-            Self::UnknownTask { id } => json!({ "taskId": id }),
-            Self::UnknownResource { uri } => json!({ "uri": uri }),
+            Self::UnknownAlias { .. }
+            | Self::UnknownApi { .. }
+            | Self::NoTargets { .. }
+            | Self::UnknownTask { .. }
+            | Self::UnknownResource { .. } => self.details_on_names(),
             Self::InvalidArgument {
                 parameter,
                 problem,
@@ -239,6 +242,26 @@ impl Error {
             | Self::Unrecorded { .. }
             | Self::Transfer { .. } => self.details_on_work(),
             Self::Internal { reason } => json!({ "reason": reason }),
+        }
+    }
+
+    /// The facts behind a name that leads to nothing.
+    fn details_on_names(&self) -> Value {
+        match self {
+            Self::UnknownAlias { alias, known } | Self::UnknownApi { alias, known } => {
+                json!({ "alias": alias, "known": known.named, "more": known.more() })
+            }
+            Self::NoTargets {
+                part,
+                aliases,
+                tags,
+            } => json!({
+                "part": part, "known": aliases.named, "more": aliases.more(),
+                "tags": tags.named, "moreTags": tags.more(),
+            }),
+            Self::UnknownTask { id } => json!({ "taskId": id }),
+            Self::UnknownResource { uri } => json!({ "uri": uri }),
+            _ => Value::Null,
         }
     }
 

@@ -39,6 +39,12 @@ impl KnownAliases {
         }
     }
 
+    /// The number of those that are not named, if there are any.
+    pub(super) fn more(&self) -> Option<usize> {
+        let more = self.count - self.named.len();
+        (more > 0).then_some(more)
+    }
+
     /// The end of a message, which asks whether the nearest one was meant.
     pub(super) fn suggestion(&self) -> String {
         let nearest = self.nearest.as_ref();

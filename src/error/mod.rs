@@ -35,6 +35,16 @@ pub enum Error {
         /// The aliases that there are.
         known: KnownAliases,
     },
+    /// A tag, a pattern, or what is left of an expression, stands for no server.
+    #[error("`{part}` stands for no server{}", tags.suggestion())]
+    NoTargets {
+        /// The part of the expression, or all of it.
+        part: Box<str>,
+        /// The aliases that there are.
+        aliases: Box<KnownAliases>,
+        /// The tags that there are, each as an expression.
+        tags: Box<KnownAliases>,
+    },
     /// No API is configured under this alias.
     #[error("API `{alias}` is not known{}", known.suggestion())]
     UnknownApi {

@@ -1,5 +1,6 @@
 //! Completions of the arguments of prompts and of the addresses of resources.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,10 @@ use tokio::time::timeout;
 use super::prompts::{self, ArgumentKind};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::TAG;
 use crate::fs::{blocking, complete_path};
 use crate::resource_uri::{OUTPUT_TEMPLATE, SERVER_TEMPLATE, TASK_TEMPLATE};
+use crate::store::servers::Server;
 
 /// The time allowed for one completion. A person is typing.
 const COMPLETED_WITHIN: Duration = Duration::from_secs(1);
@@ -20,6 +23,8 @@ const COMPLETED_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 enum ValueKind {
     Alias,
+    /// An alias or a tag.
+    Target,
     TaskId,
     LocalPath,
     /// Anything: nothing is proposed.
@@ -45,7 +50,7 @@ pub(super) async fn complete(
 fn kind_of(of: &Reference, argument: &str) -> Result<ValueKind, Error> {
     let kind = match of {
         Reference::Prompt(prompt) => match prompts::find(&prompt.name)?.kind_of(argument) {
-            Some(ArgumentKind::Alias) => Some(ValueKind::Alias),
+            Some(ArgumentKind::Alias) => Some(ValueKind::Target),
             Some(ArgumentKind::LocalPath) => Some(ValueKind::LocalPath),
             Some(ArgumentKind::Text) => Some(ValueKind::Text),
             None => None,
@@ -66,12 +71,15 @@ fn kind_of(of: &Reference, argument: &str) -> Result<ValueKind, Error> {
 
 async fn values(app: &App, kind: ValueKind, typed: &str) -> Result<Vec<String>, Error> {
     let all = match kind {
-        ValueKind::Alias => app
-            .servers()
-            .list()?
-            .into_iter()
-            .map(|(alias, _)| alias)
-            .collect(),
+        ValueKind::Alias | ValueKind::Target => {
+            let servers = app.servers().list()?;
+            let tags = match kind {
+                ValueKind::Target => tags_of(&servers),
+                _ => BTreeSet::new(),
+            };
+            let aliases = servers.into_iter().map(|(alias, _)| alias);
+            aliases.chain(tags).collect()
+        }
         ValueKind::TaskId => {
             let jobs = app.jobs().queue().list().await?;
             jobs.iter().map(|job| job.id.to_string()).collect()
@@ -83,6 +91,12 @@ async fn values(app: &App, kind: ValueKind, typed: &str) -> Result<Vec<String>, 
         .into_iter()
         .filter(|value: &String| value.starts_with(typed))
         .collect())
+}
+
+/// The tags that servers have, each as an expression.
+fn tags_of(servers: &[(String, Server)]) -> BTreeSet<String> {
+    let tags = servers.iter().flat_map(|(_, server)| server.tags());
+    tags.map(|tag| format!("{TAG}{tag}")).collect()
 }
 
 /// Paths on this machine that transfers may touch.

@@ -230,9 +230,18 @@ impl<E: CatalogueEntry> CatalogueView<'_, E> {
     /// The entry that is configured as `alias`.
     pub fn get(&self, alias: &str) -> Result<E, Error> {
         let entry = self.entries.get(alias);
-        let known = || KnownAliases::beside(alias, self.entries.keys());
-        let entry = entry.ok_or_else(|| E::unknown(alias, known()))?;
+        let entry = entry.ok_or_else(|| self.unknown(alias))?;
         E::deserialize(entry).map_err(|error| self.catalogue.unreadable(alias, &error))
+    }
+
+    /// The error that there is no entry `alias`.
+    pub fn unknown(&self, alias: &str) -> Error {
+        E::unknown(alias, self.known_beside(alias))
+    }
+
+    /// The aliases that there are, beside one that is not among them.
+    pub fn known_beside(&self, alias: &str) -> KnownAliases {
+        KnownAliases::beside(alias, self.entries.keys())
     }
 
     /// Returns whether there is an entry `alias`, readable or not.
@@ -247,6 +256,12 @@ impl<E: CatalogueEntry> CatalogueView<'_, E> {
             Some((alias.clone(), entry))
         });
         read.collect()
+    }
+
+    /// Every entry by alias, in the order in which they were added; `None` for one that cannot be read.
+    pub fn all(&self) -> impl Iterator<Item = (&String, Option<E>)> {
+        self.iter()
+            .map(|(alias, entry)| (alias, E::deserialize(entry).ok()))
     }
 
     fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {

@@ -38,7 +38,7 @@ mod text_document;
 mod versions;
 mod write_once;
 
-pub use alias::check_alias;
+pub use alias::{check_alias, check_notes, tags};
 pub use backups::{Backup, BackupContent, Backups, NewBackup};
 pub use blobs::{Blob, Blobs};
 pub use cached::Cached;

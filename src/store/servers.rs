@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, CatalogueEntry};
@@ -52,6 +53,20 @@ pub struct Server {
     pub readonly: Option<bool>,
     /// Its character encoding, if that is not UTF-8.
     pub encoding: Option<String>,
+    /// Names of groups that it belongs to, sorted, each once.
+    #[serde(default, deserialize_with = "readable")]
+    pub tags: Option<Vec<String>>,
+    /// Remarks of a person or a model.
+    #[serde(default, deserialize_with = "readable")]
+    pub notes: Option<String>,
+}
+
+/// Reads a field that files of earlier versions may hold in a form of their own, which counts as none.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(T::deserialize(value).ok())
 }
 
 impl Server {
@@ -85,6 +100,11 @@ impl Server {
     pub fn connect_timeout(&self) -> Option<Duration> {
         let seconds = self.connect_timeout?;
         Some(bounded(Duration::from_secs(seconds.into())))
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &[String] {
+        self.tags.as_deref().unwrap_or_default()
     }
 
     /// The port to connect to.

@@ -1,11 +1,13 @@
-//! Cutting texts to a length without splitting a character, and tables for people.
+//! Cutting texts to a length without splitting a character, tables for people, and patterns of names.
 
 mod middle;
+mod name_glob;
 mod table;
 
 use std::borrow::Cow;
 
 pub(crate) use middle::{abridge, name_call, tell_loss, without_middle};
+pub(crate) use name_glob::{NameCase, is_glob, name_glob};
 pub(crate) use table::table;
 
 /// The first whole characters of a text, at most `most` bytes of it.

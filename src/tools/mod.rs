@@ -49,7 +49,9 @@ mod policy;
 mod queue;
 mod schema;
 mod secret_rules;
+mod server_list;
 mod servers;
+mod shown_keys;
 mod since;
 mod task_facts;
 mod task_list;
@@ -95,6 +97,7 @@ impl Tools {
     fn unlisted() -> Self {
         let families = [
             App::server_tools(),
+            App::server_list_tools(),
             App::import_tools(),
             App::trust_tools(),
             App::exec_tools(),

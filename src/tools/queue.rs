@@ -83,7 +83,7 @@ impl QueueReport {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
-    /// List tasks: running ones, then those whose end was not told yet, then the newest.
+    /// List tasks: running ones, then ends not told yet, then the newest.
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_queue(
         &self,
@@ -125,7 +125,7 @@ impl App {
         Json::new(entries.text(), &entries)
     }
 
-    /// Wait for a task: its result, or how far it is. Most clients give up on a call after 60 s.
+    /// Wait for a task: its result, or how far it is.
     #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_wait(
         &self,

@@ -1,4 +1,4 @@
-//! Servers: add, list, remove.
+//! Servers: add, remove.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::data::{fields, words};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Confirmation, IfUnasked, Json, Nothing, Parameters, Person};
+use super::{Confirmation, IfUnasked, Json, Parameters, Person};
 use crate::app::App;
 use crate::charset::Charset;
 use crate::error::Error;
@@ -22,9 +21,8 @@ use crate::ssh::host_key;
 use crate::ssh::script::verify::{self, LoginReport};
 use crate::ssh::target::written::{KeyFile, LoginAddress, unquoted};
 use crate::ssh::{check_prompt, check_totp, has_agent};
-use crate::store::CatalogueEntry as _;
 use crate::store::servers::{RESPONSES, Server, ServerView};
-use crate::text::table;
+use crate::store::{self, CatalogueEntry as _, check_notes};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -71,12 +69,13 @@ struct AddServer {
     readonly: Option<bool>,
     /// Of its output, if not UTF-8: gbk, cp850.
     encoding: Option<String>,
+    /// Groups: prod, eu.
+    tags: Option<Vec<String>>,
+    /// Remarks, 2 KB at most.
+    notes: Option<String>,
     /// Log in now (5 s). Default true.
     verify: Option<bool>,
 }
-
-/// The servers as they may be shown, by alias.
-pub(super) type ServersByAlias = IndexMap<String, ServerView>;
 
 /// A server as it was stored.
 #[derive(Serialize, JsonSchema)]
@@ -119,6 +118,8 @@ impl AddServer {
         }
         self.check_route()?;
         self.check_options()?;
+        let tags = self.tags.map(store::tags).transpose()?;
+        self.notes.as_deref().map_or(Ok(()), check_notes)?;
         let ssh_config_host = self.ssh_config_host.as_deref().map(unquoted);
         let server = Server {
             host,
@@ -141,6 +142,8 @@ impl AddServer {
             plain: self.plain,
             readonly: self.readonly,
             encoding: self.encoding,
+            tags: tags.filter(|tags| !tags.is_empty()),
+            notes: self.notes.filter(|notes| !notes.is_empty()),
         };
         check_login(&server, session)?;
         Ok((self.alias, server))
@@ -227,32 +230,8 @@ impl StoredServer {
     }
 }
 
-/// The servers for people, one in a line: alias, address, and what else is set.
-fn text_of_servers(servers: &ServersByAlias) -> String {
-    if servers.is_empty() {
-        return "no server; server_add adds one".to_owned();
-    }
-    let rows: Vec<_> = servers
-        .iter()
-        .map(|(alias, server)| {
-            let mut fields = fields(server);
-            let mut take = |name| match fields.shift_remove(name) {
-                Some(Value::String(text)) => text,
-                value => value.unwrap_or_default().to_string(),
-            };
-            let (user, host, port) = (take("user"), take("host"), take("port"));
-            [
-                alias.clone(),
-                format!("{user}@{host}:{port}"),
-                words(&fields),
-            ]
-        })
-        .collect();
-    table(&rows)
-}
-
 /// Resolves the path of the server's key, and returns a note on it, if there is one.
-async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
+pub(super) async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
     let Some(written) = server.key_path.take() else {
         return Ok(None);
     };
@@ -360,16 +339,6 @@ impl App {
         Json::new(stored.text(), &stored)
     }
 
-    /// List the configured SSH servers by alias.
-    #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Core))]
-    async fn server_list(
-        &self,
-        Parameters(Nothing {}): Parameters<Nothing>,
-    ) -> Result<Json<ServersByAlias>, Error> {
-        let servers = self.shown_servers()?;
-        Json::new(text_of_servers(&servers), &servers)
-    }
-
     /// Remove a server. Running tasks go on. Asks the person first.
     #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Admin))]
     async fn server_remove(
@@ -400,7 +369,11 @@ impl App {
     }
 
     /// Refuses secrets that only a person may refer to, unless the same server has them already.
-    async fn check_server_secrets(&self, alias: &str, server: &Server) -> Result<(), Error> {
+    pub(super) async fn check_server_secrets(
+        &self,
+        alias: &str,
+        server: &Server,
+    ) -> Result<(), Error> {
         let kept = self.servers().get(alias).ok();
         let is_same = |kept: &Server| {
             kept.endpoint() == server.endpoint()
@@ -440,14 +413,5 @@ impl App {
             notes,
             login: None,
         })
-    }
-
-    /// Every server as it may be shown, by alias.
-    pub(super) fn shown_servers(&self) -> Result<ServersByAlias, Error> {
-        let servers = self.servers().list()?;
-        Ok(servers
-            .into_iter()
-            .map(|(alias, server)| (alias, ServerView::from(&server)))
-            .collect())
     }
 }

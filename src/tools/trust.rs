@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::check_fingerprint;
+use super::shown_keys::KeysOfSeveral;
 use super::{Confirmation, IfUnasked, Json, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::{TargetExpression, Targets};
 use crate::fs::blocking;
 use crate::guard::Access;
 use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
@@ -18,26 +20,62 @@ use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
 #[serde(deny_unknown_fields)]
 struct TrustHostKey {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// SHA256:… of the key to accept.
     fingerprint: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct HostKeyReport {
+pub(super) struct HostKeyReport {
     alias: String,
     host: String,
-    presented: Vec<PresentedKey>,
-    known: Vec<RecordedKey>,
+    pub(super) presented: Vec<PresentedKey>,
+    pub(super) known: Vec<RecordedKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trusted: Option<String>,
+}
+
+/// The answer about one server, or about several.
+#[derive(Serialize, JsonSchema)]
+struct HostKeyAnswer {
+    #[serde(flatten)]
+    one: Option<HostKeyReport>,
+    #[serde(flatten)]
+    several: Option<KeysOfSeveral>,
+}
+
+impl HostKeyAnswer {
+    fn of_one(report: HostKeyReport) -> Result<Json<Self>, Error> {
+        let text = report.text();
+        let answer = Self {
+            one: Some(report),
+            several: None,
+        };
+        Json::new(text, &answer)
+    }
+
+    fn of_several(keys: KeysOfSeveral) -> Result<Json<Self>, Error> {
+        let text = keys.text();
+        let answer = Self {
+            one: None,
+            several: Some(keys),
+        };
+        Json::new(text, &answer)
+    }
 }
 
 impl HostKeyReport {
     fn presents(&self) -> String {
         let keys = self.presented.iter();
         listed(keys.map(|key| (&key.fingerprint, &key.kind)))
+    }
+
+    /// Returns whether one of the keys that it presents is on record.
+    pub(super) fn presents_known(&self) -> bool {
+        let known: Vec<_> = self.known.iter().map(|key| &key.fingerprint).collect();
+        let mut presented = self.presented.iter();
+        presented.any(|key| known.contains(&&key.fingerprint))
     }
 
     /// Refuses a fingerprint of a key that the server does not present.
@@ -53,7 +91,7 @@ impl HostKeyReport {
         Err(Error::invalid("fingerprint", problem))
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let known = self.known.iter();
         let known = listed(known.map(|key| (&key.fingerprint, &key.known_at)));
         let text = format!(
@@ -71,38 +109,67 @@ impl HostKeyReport {
 
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl App {
-    /// Show a server's host keys, or accept the one with this fingerprint. Have the server's owner confirm it first.
+    /// Show the host keys of servers, or accept the one with this fingerprint for one. Have its owner confirm it first.
     #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Admin).only_if(|given| given.contains_key("fingerprint")))]
     async fn server_trust(
         &self,
         Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,
         person: Person,
-    ) -> Result<Json<HostKeyReport>, Error> {
-        if let Some(fingerprint) = &fingerprint {
-            check_fingerprint("fingerprint", fingerprint)?;
+    ) -> Result<Json<HostKeyAnswer>, Error> {
+        let targets = self.key_targets(&alias)?;
+        let Some(wanted) = fingerprint else {
+            if !targets.is_single() {
+                let keys = self.keys_of_several(targets.aliases).await;
+                return HostKeyAnswer::of_several(keys);
+            }
+            let (report, _) = self.shown_keys(targets.expression).await?;
+            return HostKeyAnswer::of_one(report);
+        };
+        if !targets.is_single() {
+            let problem = "names several servers, and a key is accepted for one at a time; nothing was changed";
+            return Err(Error::invalid("alias", problem));
         }
-        let keys = Arc::new(self.pool().host_keys(&alias).await?);
-        let report = HostKeyReport {
-            host: keys.endpoint(),
-            presented: keys.presented(),
-            known: keys.known().to_vec(),
-            alias,
-            trusted: fingerprint,
-        };
-        let Some(wanted) = report.trusted.clone() else {
-            return Json::new(report.text(), &report);
-        };
+        check_fingerprint("fingerprint", &wanted)?;
+        let (mut report, keys) = self.shown_keys(targets.expression).await?;
         let guard = self.guard();
         guard
             .may_trust(&report.alias, &wanted, "server_trust")
             .await?;
         report.check_presented(&wanted)?;
         let question = self.replaces_known(&report, &wanted)?;
-        let trust = self.trust(&report, keys, &wanted);
+        report.trusted = Some(wanted.clone());
+        let trust = self.trust(report, keys, wanted);
         match question {
             Some(question) => self.if_agreed(person, question, trust).await,
             None => trust.await,
         }
+    }
+
+    /// The servers whose keys are asked for: also a jump host that only the user's SSH configuration names, which
+    /// has no entry.
+    fn key_targets(&self, alias: &TargetExpression) -> Result<Targets, Error> {
+        match alias {
+            TargetExpression::Text(text) if self.pool().leads_to_server(text) => {
+                Ok(Targets::single(text))
+            }
+            _ => alias.resolve(self.servers()),
+        }
+    }
+
+    /// The host keys that a server presents now, and those on record.
+    pub(super) async fn shown_keys(
+        &self,
+        alias: String,
+    ) -> Result<(HostKeyReport, Arc<HostKeys>), Error> {
+        let keys = Arc::new(self.pool().host_keys(&alias).await?);
+        let report = HostKeyReport {
+            host: keys.endpoint(),
+            presented: keys.presented(),
+            known: keys.known().to_vec(),
+            alias,
+            trusted: None,
+        };
+        Ok((report, keys))
     }
 
     /// The question whether this key may take the place of the known ones; `None` if it takes none's.
@@ -137,13 +204,13 @@ impl App {
     /// Accepts the key with the fingerprint `wanted`, which the server presents.
     async fn trust(
         &self,
-        report: &HostKeyReport,
+        report: HostKeyReport,
         keys: Arc<HostKeys>,
-        wanted: &str,
-    ) -> Result<Json<HostKeyReport>, Error> {
-        self.record(&report.alias, keys, wanted).await?;
+        wanted: String,
+    ) -> Result<Json<HostKeyAnswer>, Error> {
+        self.record(&report.alias, keys, &wanted).await?;
         self.pool().reconfigure(&report.alias);
-        Json::new(report.text(), report)
+        HostKeyAnswer::of_one(report)
     }
 
     /// Records one of these keys as known, and pins the server to it if it was pinned.

@@ -22,7 +22,7 @@ pub(in crate::server) struct ArgumentDeclaration {
 /// The kind of an argument. Its check and its completion follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum ArgumentKind {
-    /// The alias of a server that is there.
+    /// The alias of a server that is there, or an expression for several.
     Alias,
     /// A path on this machine that transfers may touch.
     LocalPath,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::offered::with_missing_named;
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::TargetExpression;
 use crate::fs::{blocking, expand_home};
 use crate::tools::Tools;
 use declarations::{ArgumentDeclaration, PROMPTS};
@@ -98,7 +99,7 @@ impl ArgumentDeclaration {
             return Err(Error::invalid(self.name, "holds a control character"));
         }
         match self.kind {
-            ArgumentKind::Alias if !app.servers().has(&value)? => {
+            ArgumentKind::Alias if !is_target(app, &value) => {
                 let problem = format!("names no server: `{value}`; server_list has them");
                 Err(Error::invalid(self.name, problem))
             }
@@ -110,4 +111,10 @@ impl ArgumentDeclaration {
             ArgumentKind::Alias | ArgumentKind::Text => Ok(value),
         }
     }
+}
+
+/// Returns whether a text stands for servers.
+fn is_target(app: &App, text: &str) -> bool {
+    let expression = TargetExpression::Text(text.to_owned());
+    expression.resolve(app.servers()).is_ok()
 }

@@ -253,6 +253,11 @@ impl Pool {
         self.shared.server(alias)
     }
 
+    /// Returns whether an alias is that of a server, or of a jump host of the user's SSH configuration.
+    pub fn leads_to_server(&self, alias: &str) -> bool {
+        self.reached(alias).is_ok()
+    }
+
     /// The host keys that a server shows now, and those on record for it.
     pub async fn host_keys(&self, alias: &str) -> Result<HostKeys, Error> {
         let server = self.reached(alias)?;

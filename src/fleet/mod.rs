@@ -1,0 +1,12 @@
+//! Several servers in one call.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `targets` | the servers that a call is for |
+//! | `term` | the parts of an expression for them |
+
+mod targets;
+mod term;
+
+pub(crate) use targets::{TargetExpression, Targets};
+pub(crate) use term::{TAG, tag_pattern};
