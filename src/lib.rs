@@ -29,7 +29,7 @@
 //! | [`secret`] | secrets: how they are stored, and how they are masked in everything else |
 //! | [`fs`], [`login_session`], [`error`] | files on this machine; the SSH agent and the message bus of the user's login session; the one error type |
 //! | [`shell`] | the language of POSIX shells: a parser, and quoting |
-//! | [`charset`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`resource_uri`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | small helpers |
+//! | [`charset`], [`descriptors`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`resource_uri`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | small helpers |
 
 #![allow(
     rustdoc::private_intra_doc_links,
@@ -47,6 +47,7 @@ pub mod command_line;
 mod compare;
 pub mod config;
 pub mod demo;
+pub mod descriptors;
 pub mod doctor;
 mod edit;
 pub mod error;

@@ -16,7 +16,7 @@ use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
-use mcp_sftp_orchestrator::{approval, audit, demo, doctor, install};
+use mcp_sftp_orchestrator::{approval, audit, demo, descriptors, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
 use tokio::runtime::{Builder, Runtime};
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&format!("cannot start: {error}"), 1),
     };
     outlive_file_size_limit(&runtime);
+    descriptors::raise_limit();
     let outcome = match mode {
         RunMode::Serve(overrides) => runtime.block_on(serve(&overrides)),
         RunMode::Demo => runtime

@@ -7,7 +7,9 @@ use mcp_sftp_orchestrator::config::Config;
 use serde_json::{Value, json};
 
 use crate::helper::rogue::{Asked, DIRECTORY, FILE, LINK, Rogue, kind, packet, string};
-use crate::helper::{Answer, Client, Fixture, SmallDisk, assert_has, directory, login, text};
+use crate::helper::{
+    Answer, Client, Fixture, SmallDisk, assert_has, directory, login, memory, text,
+};
 
 /// A client, and a server with these answers.
 async fn scripted(
@@ -103,7 +105,7 @@ async fn what_never_ends_takes_no_memory_and_leaves_room_on_the_disk() {
     .await;
     let client = Client::spawned(data.path(), &["--sync-timeout=100"]).await;
     client.register(login("web1", server.port)).await;
-    let before = peak_memory(client.process_id());
+    let before = memory(client.process_id(), "VmHWM");
     let arguments = json!({
         "alias": "web1", "direction": "download", "local": text(&disk.path().join("file")),
         "remote": "/file",
@@ -129,20 +131,8 @@ async fn what_never_ends_takes_no_memory_and_leaves_room_on_the_disk() {
         "{error}"
     );
     assert_eq!(entries(disk.path()), 0, "nothing is left");
-    let more = peak_memory(client.process_id()) - before;
+    let more = memory(client.process_id(), "VmHWM") - before;
     assert!(more < 64 * MIB, "it took {more} bytes");
-}
-
-/// The most memory that a process has had, in bytes.
-#[cfg(target_os = "linux")]
-fn peak_memory(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    let number = line.split_whitespace().nth(1).unwrap();
-    number.parse::<u64>().unwrap() * 1024
 }
 
 #[tokio::test]

@@ -8,24 +8,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Child;
 
-use crate::helper::{Fixture, Folder, RawProcess, binary, directory, login};
+use crate::helper::{Fixture, Folder, RawProcess, binary, directory, login, memory};
 
 fn spawn(data: &Folder) -> RawProcess {
     let mut command = binary();
     command.arg(format!("--data-dir={}", data.path().display()));
     RawProcess::spawn(command)
-}
-
-/// The memory that a process has now, in bytes.
-#[cfg(target_os = "linux")]
-fn memory(process: &Child) -> u64 {
-    let status = format!("/proc/{}/status", process.id().unwrap());
-    let status = std::fs::read_to_string(status).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let number = line.unwrap().split_whitespace().nth(1).unwrap();
-    number.parse::<u64>().unwrap() * 1024
 }
 
 #[cfg(target_os = "linux")]
@@ -58,7 +47,7 @@ async fn answers_that_nobody_reads_do_not_pile_up_and_all_come_once_somebody_doe
         .write_all(b"{\"jsonrpc\": \"2.0\", \"method\": \"notifications/initialized\"}\n")
         .await
         .unwrap();
-    let before = memory(&process);
+    let before = memory(process.id().unwrap(), "VmRSS");
     // Malformed ones, whose answers are made elsewhere, among those that list all tools.
     let written = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&written);
@@ -82,7 +71,7 @@ async fn answers_that_nobody_reads_do_not_pile_up_and_all_come_once_somebody_doe
     while taken > last {
         last = taken;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let now = memory(&process);
+        let now = memory(process.id().unwrap(), "VmRSS");
         assert!(
             now < before + 64 * 1024 * 1024,
             "it grew from {before} to {now}"

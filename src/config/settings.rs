@@ -137,6 +137,8 @@ settings! {
         "most connections per alias, never exceeded";
     "MIN_CONNECTIONS_PER_SERVER" = "1" => min_connections: usize as ItemCount<0>, "minConnectionsPerServer",
         "connections kept open per alias once used";
+    "MAX_CONNECTIONS_TOTAL" = "256" => max_connections_total: usize as ItemCount<1>, "maxConnectionsTotal",
+        "most connections of all aliases together; at the ceiling the longest idle one makes room";
     "MCP_CONNECT_TIMEOUT_S" = "20" => connect_timeout: Duration as PositiveSeconds, "connectTimeout",
         "seconds that each phase of connecting may take: connection, greeting, key exchange";
     "IDLE_TIMEOUT" = "300000" => idle_timeout: Duration as Millis<1>, "idleTimeout",

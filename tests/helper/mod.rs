@@ -219,10 +219,24 @@ pub async fn eventually_so(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// A figure of a process's memory in bytes: `VmRSS`, what it has now, or `VmHWM`, the most it has had.
+pub fn memory(process: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let mut figures = status.lines().filter_map(|line| line.split_once(':'));
+    let (_, figure) = figures.find(|(figure, _)| *figure == name).unwrap();
+    let number = figure.split_whitespace().next().unwrap();
+    number.parse::<u64>().unwrap() * 1024
+}
+
 /// The rounds of a sweep: 100 where `SLOW_TESTS` is set, as `.ci/run` does.
 pub fn slow_rounds(otherwise: usize) -> usize {
+    if_slow(100, otherwise)
+}
+
+/// The first number where `SLOW_TESTS` is set, else the other.
+pub fn if_slow(many: usize, otherwise: usize) -> usize {
     if std::env::var_os("SLOW_TESTS").is_some() {
-        100
+        many
     } else {
         otherwise
     }

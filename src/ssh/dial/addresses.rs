@@ -8,6 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::sleep;
 
+use super::lookups::Lookups;
 use crate::ssh::failure::{os_reason, too_slow};
 use crate::ssh_config::AddressFamily;
 
@@ -30,15 +31,16 @@ impl Attempts {
         &mut self,
         (host, port): (&str, u16),
         family: Option<AddressFamily>,
+        lookups: &Lookups,
     ) -> Result<(), String> {
-        let found = lookup_host((host, port)).await;
+        let found = lookups.addresses(host, port).await;
         let found = found.map_err(|error| format!("ENOTFOUND: {error}"))?;
         let is_wanted = |address: &SocketAddr| match family {
             Some(AddressFamily::Inet) => address.is_ipv4(),
             Some(AddressFamily::Inet6) => address.is_ipv6(),
             _ => true,
         };
-        self.addresses = interleaved(found.filter(is_wanted));
+        self.addresses = interleaved(found.into_iter().filter(is_wanted));
         if self.addresses.is_empty() {
             return Err("ENOTFOUND: it has no address of the wanted family".to_owned());
         }

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `addresses` | all addresses of a host, raced by RFC 8305 |
+//! | `lookups` | lookups of names, each once at a time |
 //! | `route` | the stream to a server: direct, through another server, or through a command |
 //!
 //! A command on a new connection to OpenSSH's server, with one key, takes eight round trips:
@@ -22,6 +23,7 @@
 //! and the method `none` is tried only if there is nothing else. `EXT_INFO`, which RSA keys need, comes with 4.
 
 pub(in crate::ssh) mod addresses;
+pub(in crate::ssh) mod lookups;
 pub(in crate::ssh) mod route;
 
 use std::borrow::Cow;
@@ -53,6 +55,7 @@ use crate::ssh::target::{KeepAlive, Route, Target};
 use crate::store::Document;
 use crate::store::servers::Server;
 use crate::sync::lock;
+use lookups::Lookups;
 pub use route::NoTunnel;
 use route::open_route;
 pub(in crate::ssh) use route::{OpeningTunnel, Tunnels};
@@ -86,6 +89,7 @@ pub(in crate::ssh) struct Dialer {
     pub(in crate::ssh) totp_steps: Document,
     pub(in crate::ssh) accepted_keys: AcceptedKeys,
     pub(in crate::ssh) vault: Vault,
+    pub(in crate::ssh) lookups: Lookups,
     /// The pool that opens tunnels through jump hosts.
     pub(in crate::ssh) tunnels: Weak<dyn Tunnels>,
 }
@@ -223,7 +227,7 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let token = CancellationToken::new();
         let cut = token.clone().drop_guard();
-        let mut stream = open_route(target, &self.tunnels, token).await?;
+        let mut stream = open_route(target, &self.tunnels, &self.lookups, token).await?;
         let (tap, last_read, socket) = (stream.tap(), stream.last_read(), stream.socket());
         let sent_bytes = stream.sent_bytes();
         let closed = CancellationToken::new();

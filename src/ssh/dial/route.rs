@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::ssh::connection::failure::ConnectError;
 use crate::ssh::connection::stream::{ConnectionStream, Duplex};
 use crate::ssh::dial::addresses::Attempts;
+use crate::ssh::dial::lookups::Lookups;
 use crate::ssh::failure::failed;
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
@@ -51,22 +52,27 @@ pub enum NoTunnel {
 pub(in crate::ssh) async fn open_route(
     target: &Target,
     tunnels: &Weak<dyn Tunnels>,
+    lookups: &Lookups,
     cut: CancellationToken,
 ) -> Result<ConnectionStream, ConnectError> {
     match &target.route {
-        Route::Direct => direct(target, cut).await,
+        Route::Direct => direct(target, lookups, cut).await,
         Route::Jump(jump) => through(jump, target, tunnels, cut).await,
         Route::Command(command) => by_command(command, target, cut),
     }
 }
 
-async fn direct(target: &Target, cut: CancellationToken) -> Result<ConnectionStream, ConnectError> {
+async fn direct(
+    target: &Target,
+    lookups: &Lookups,
+    cut: CancellationToken,
+) -> Result<ConnectionStream, ConnectError> {
     let server = &target.server;
     let error = |reason: String| failed(&target.alias, server, reason);
     let address = (server.host.as_str(), server.port());
     let mut attempts = Attempts::default();
     let connecting = async {
-        attempts.look_up(address, target.family).await?;
+        attempts.look_up(address, target.family, lookups).await?;
         Ok(attempts.connect(target.bind_address.as_deref()).await)
     };
     match timeout(target.connect_timeout, connecting).await {

@@ -1,17 +1,20 @@
 //! The connections to one alias: the choice of one for each channel, and dialling.
 
 mod parking;
+mod placing;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
+use super::ceiling::{Ceiling, Place};
 use super::kept::{KeptChannel, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, Lessor, ParkedSession};
 use super::login_shell::LoginShell;
 use super::parked::ParkedSessions;
+use super::single_use::Refusals;
 use super::state::{AliasState, Limit, PooledConnection, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::error::{Error, KnownAliases};
@@ -34,16 +37,24 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct AliasPool {
     alias: String,
     dialer: Dialer,
+    ceiling: Arc<Ceiling>,
+    /// Wakes a dial that waits for a place, because connections through this server wait for it.
+    jump_asked: Notify,
     pub(super) state: Mutex<AliasState>,
 }
 
 impl AliasPool {
-    pub(super) fn new(alias: &str, dialer: Dialer) -> Self {
-        Self {
+    pub(super) fn new(alias: &str, dialer: Dialer, ceiling: &Arc<Ceiling>) -> Arc<Self> {
+        let pool = Arc::new(Self {
             alias: alias.to_owned(),
             dialer,
+            ceiling: Arc::clone(ceiling),
+            jump_asked: Notify::new(),
             state: Mutex::default(),
-        }
+        });
+        let weak: Weak<Self> = Arc::downgrade(&pool);
+        ceiling.add(weak);
+        pool
     }
 
     /// Requests a channel to `server`. It is granted at once if there is room, else in order of request.
@@ -63,6 +74,9 @@ impl AliasPool {
             _ => state.waiters.push_back(waiter),
         }
         self.dispatch(state);
+        if purpose == ChannelPurpose::Jump {
+            self.jump_asked.notify_waiters();
+        }
         granted
     }
 
@@ -148,9 +162,11 @@ impl AliasPool {
             && (is_free || !state.has_lasting_connections())
     }
 
-    /// Returns whether channels of all purposes share connections, because there may be no further one.
+    /// Returns whether channels of all purposes share connections, because there may be no further one, or
+    /// not soon.
     fn shares(&self, state: &AliasState) -> bool {
-        !self.may_dial(state) && state.dialing_current == 0
+        let is_last = !self.may_dial(state) && state.dialing_current == 0;
+        is_last || state.waiting_for_place > 0
     }
 
     /// Grants a channel on the least loaded connection of the same purpose. Purposes share a connection
@@ -192,7 +208,10 @@ impl AliasPool {
 
     /// Makes a connection for the waiters, or gives them the error.
     async fn dial(self: Arc<Self>, server: Arc<Server>) {
-        let outcome = self.dial_patiently(&server).await;
+        let outcome = match self.place(&server).await {
+            Some(place) => self.dial_patiently(&server, place).await.map(Some),
+            None => Ok(None),
+        };
         let mut state = lock(&self.state);
         state.dialing -= 1;
         let still_wanted = state
@@ -203,10 +222,11 @@ impl AliasPool {
             state.dialing_current -= 1;
         }
         match outcome {
-            Ok((connection, is_costly)) => {
-                state.is_costly |= is_costly && still_wanted;
-                self.admit(&mut state, server, connection, !still_wanted);
+            Ok(Some(dialled)) => {
+                state.is_costly |= dialled.is_costly && still_wanted;
+                self.admit(&mut state, server, dialled, !still_wanted);
             }
+            Ok(None) => {}
             Err(_) if !still_wanted => {}
             Err(error) => {
                 tracing::warn!("{error}");
@@ -221,18 +241,25 @@ impl AliasPool {
             }
         }
         self.dispatch(state);
+        // Those who waited for it may have gone away.
+        self.ceiling.note_release();
     }
 
-    /// Dials until an attempt succeeds or no further one helps. Returns also whether a further login
-    /// would take a person or a one-time code.
-    async fn dial_patiently(&self, server: &Server) -> Result<(Connection, bool), Error> {
+    /// Dials until an attempt succeeds or no further one helps.
+    async fn dial_patiently(&self, server: &Server, place: Place) -> Result<Dialled, Error> {
         let mut pauses = BACKOFF.iter();
         loop {
             let notices: Arc<LoginNotices> = Arc::default();
             self.watch(&notices);
             let dialled = self.dialer.dial(&self.alias, server, &notices).await;
             let error = match dialled {
-                Ok(connection) => return Ok((connection, notices.is_costly())),
+                Ok(connection) => {
+                    return Ok(Dialled {
+                        connection,
+                        is_costly: notices.is_costly(),
+                        place,
+                    });
+                }
                 Err(ConnectError::Final(error)) => return Err(error),
                 Err(ConnectError::Transient(error)) => error,
             };
@@ -261,10 +288,13 @@ impl AliasPool {
         self: &Arc<Self>,
         state: &mut AliasState,
         server: Arc<Server>,
-        connection: Connection,
+        dialled: Dialled,
         draining: bool,
     ) {
         let id = next_id();
+        let Dialled {
+            connection, place, ..
+        } = dialled;
         let (pool, closed) = (Arc::downgrade(self), connection.closed());
         let limit = if state.single_use.is_known() {
             Some(Limit::now(1))
@@ -275,11 +305,12 @@ impl AliasPool {
             id,
             server,
             connection: Arc::new(connection),
+            place,
             commands: 0,
             transfers: 0,
             jumps: 0,
             opened: 0,
-            refused: 0,
+            refusals: Refusals::default(),
             parked: ParkedSessions::default(),
             limit,
             kept: KeptChannels::new(self.dialer.config.burst_holds),
@@ -416,10 +447,12 @@ impl Lessor for AliasPool {
             pooled.touch();
         }
         self.dispatch(state);
+        self.ceiling.note_release();
     }
 
     fn park(self: Arc<Self>, session: Box<dyn ParkedSession>) {
         self.keep(session);
+        self.ceiling.note_release();
     }
 
     fn note_opened(self: Arc<Self>, id: u64) {
@@ -427,7 +460,7 @@ impl Lessor for AliasPool {
         let is_single_use = state.single_use.is_known();
         if let Some(pooled) = state.pooled(id) {
             pooled.opened += 1;
-            pooled.refused = 0;
+            pooled.refusals = Refusals::default();
             pooled.draining |= is_single_use;
             let load = pooled.load();
             pooled.kept.note_use(load);
@@ -469,17 +502,13 @@ impl Lessor for AliasPool {
             return;
         }
         let others = pooled.sessions().saturating_sub(1);
-        pooled.refused += 1;
-        let (opened, refused) = (pooled.opened, pooled.refused);
+        pooled.refusals.add();
         let channels = others.max(1);
         let limit = Limit::now(channels);
         pooled.limit = Some(limit);
         state.learnt_limit = Some(limit);
-        if others == 0
-            && state.single_use.note_refusal(opened, refused)
-            && let Some(pooled) = state.pooled(id)
-        {
-            pooled.draining = true;
+        if others == 0 {
+            state.note_refusal(id);
         }
         tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
     }
@@ -497,6 +526,14 @@ impl Lessor for AliasPool {
         }
         others > 0
     }
+}
+
+/// A connection that was made.
+struct Dialled {
+    connection: Connection,
+    /// A further login would take a person or a one-time code.
+    is_costly: bool,
+    place: Place,
 }
 
 fn next_id() -> u64 {

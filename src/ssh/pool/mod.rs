@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
+//! | `ceiling` | the most connections of all aliases together |
 //! | `lease`, `channel`, `request` | the right to one channel; an open one, and its requests before the first answer |
 //! | `open`, `session_channel` | opening channels, again where a connection is dead |
 //! | `single_use` | servers that take one session on a connection |
@@ -17,6 +18,7 @@
 
 mod ahead;
 mod alias_pool;
+mod ceiling;
 mod channel;
 mod forward;
 mod identity;
@@ -41,6 +43,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use alias_pool::AliasPool;
+use ceiling::Ceiling;
 pub use channel::OpenChannel;
 pub(crate) use forward::{Forwarded, ForwardedChannel, ServerListener};
 pub(crate) use lease::ParkedSession;
@@ -52,10 +55,12 @@ pub use tunnel::Tunnel;
 
 use crate::charset::Charset;
 use crate::config::Config;
+use crate::descriptors;
 use crate::error::Error;
 use crate::secret::Vault;
 use crate::ssh::auth::AcceptedKeys;
 use crate::ssh::auth::code::TOTP_STEPS;
+use crate::ssh::dial::lookups::Lookups;
 use crate::ssh::dial::{Dialer, Tunnels as _};
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
@@ -97,6 +102,7 @@ pub(in crate::ssh) struct PoolShared {
     config: Arc<Config>,
     servers: Arc<Servers>,
     dialer: Dialer,
+    ceiling: Arc<Ceiling>,
     alias_pools: Mutex<HashMap<String, Arc<AliasPool>>>,
 }
 
@@ -116,8 +122,14 @@ impl Pool {
                 totp_steps: data.document(TOTP_STEPS),
                 accepted_keys: AcceptedKeys::default(),
                 vault,
+                lookups: Lookups::default(),
                 tunnels: pool.clone(),
             },
+            ceiling: Ceiling::new(
+                config
+                    .max_connections_total
+                    .min(descriptors::most_connections()),
+            ),
             config,
             servers,
             alias_pools: Mutex::default(),
@@ -135,6 +147,7 @@ impl Pool {
                 config: Arc::clone(&self.shared.config),
                 servers: Arc::clone(&self.shared.servers),
                 dialer: self.shared.dialer.clone(),
+                ceiling: Arc::clone(&self.shared.ceiling),
                 alias_pools: Mutex::default(),
             }),
             check: self.check.clone(),
@@ -219,9 +232,9 @@ impl Pool {
 
     fn alias_pool(&self, alias: &str) -> Arc<AliasPool> {
         let mut pools = lock(&self.shared.alias_pools);
-        let pool = pools
-            .entry(alias.to_owned())
-            .or_insert_with(|| Arc::new(AliasPool::new(alias, self.shared.dialer.clone())));
+        let pool = pools.entry(alias.to_owned()).or_insert_with(|| {
+            AliasPool::new(alias, self.shared.dialer.clone(), &self.shared.ceiling)
+        });
         Arc::clone(pool)
     }
 

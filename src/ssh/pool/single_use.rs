@@ -16,6 +16,32 @@ const HOLDS: Duration = Duration::from_secs(10 * 60);
 /// single one proves nothing: a server counts a session for a moment after it has closed it.
 const MOST_REFUSALS: usize = 3;
 
+/// Time in which a server that is busy clears a session. Until then it counts it, however often it is asked.
+const CLEARED_WITHIN: Duration = Duration::from_millis(500);
+
+/// The refusals of a session on one connection since the last that was opened.
+#[derive(Default)]
+pub(super) struct Refusals {
+    count: usize,
+    first: Option<Instant>,
+}
+
+impl Refusals {
+    /// Notes one more.
+    pub(super) fn add(&mut self) {
+        self.count += 1;
+        self.first.get_or_insert_with(Instant::now);
+    }
+
+    /// Returns whether the server would have cleared a session meanwhile.
+    fn are_lasting(&self) -> bool {
+        let is_long_ago = self
+            .first
+            .is_some_and(|first| first.elapsed() >= CLEARED_WITHIN);
+        self.count >= MOST_REFUSALS && is_long_ago
+    }
+}
+
 /// The connections to a server that ended after one session.
 #[derive(Default)]
 pub(super) struct SingleUse {
@@ -35,8 +61,8 @@ impl SingleUse {
 
     /// Notes that a session was refused on a connection that carries no other. Returns whether it is to get no
     /// further one.
-    pub(super) fn note_refusal(&mut self, opened: usize, refusals: usize) -> bool {
-        let is_used_up = opened > 0 && refusals >= MOST_REFUSALS;
+    pub(super) fn note_refusal(&mut self, opened: usize, refusals: &Refusals) -> bool {
+        let is_used_up = opened > 0 && refusals.are_lasting();
         if is_used_up && opened == 1 {
             self.add();
         }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::ceiling::Place;
 use super::kept::{KeepingPause, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, ParkedSession};
 use super::login_shell::LoginShell;
 use super::parked::ParkedSessions;
-use super::single_use::SingleUse;
+use super::single_use::{Refusals, SingleUse};
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::notices::LoginNotices;
@@ -34,6 +35,8 @@ pub(super) struct AliasState {
     pub(super) dialing: usize,
     /// Dials under way with the present configuration.
     pub(super) dialing_current: usize,
+    /// Those of them that wait for a place under the ceiling of all connections.
+    pub(super) waiting_for_place: usize,
     /// A login takes a person or a one-time code, so one connection has to do.
     pub(super) is_costly: bool,
     /// The notices of the logins under way.
@@ -83,6 +86,7 @@ pub(super) struct PooledConnection {
     pub(super) id: u64,
     pub(super) server: Arc<Server>,
     pub(super) connection: Arc<Connection>,
+    pub(super) place: Place,
     pub(super) commands: usize,
     pub(super) transfers: usize,
     /// Connections to further servers, and those of tunnels, that go through this one.
@@ -90,7 +94,7 @@ pub(super) struct PooledConnection {
     /// Sessions opened so far.
     pub(super) opened: usize,
     /// Sessions refused since then.
-    pub(super) refused: usize,
+    pub(super) refusals: Refusals,
     /// Sessions that stay open for the next use.
     pub(super) parked: ParkedSessions,
     pub(super) limit: Option<Limit>,
@@ -210,6 +214,17 @@ impl AliasState {
         let session = pooled.parked.give_way()?;
         pooled.transfers += 1;
         Some((pooled.id, session))
+    }
+
+    /// Notes a refusal of a session on a connection that carries no other, which gets no further one if it has
+    /// come to its end.
+    pub(super) fn note_refusal(&mut self, id: u64) {
+        let mut connections = self.connections.iter_mut();
+        if let Some(pooled) = connections.find(|pooled| pooled.id == id) {
+            pooled.draining |= self
+                .single_use
+                .note_refusal(pooled.opened, &pooled.refusals);
+        }
     }
 
     /// Removes the drained connections that carry nothing.

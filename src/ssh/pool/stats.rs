@@ -17,6 +17,8 @@ pub struct PoolStats {
     pub total_connections: usize,
     /// `MAX_CONNECTIONS_PER_SERVER`
     pub max_connections_per_server: usize,
+    /// Most connections of all servers: `MAX_CONNECTIONS_TOTAL`, or what the limit on open files leaves.
+    pub max_connections_total: usize,
     /// Each alias that has been used.
     pub by_server: IndexMap<String, ServerStats>,
 }
@@ -118,6 +120,7 @@ impl Pool {
         PoolStats {
             total_connections: by_server.values().map(|server| server.total).sum(),
             max_connections_per_server: self.shared.config.max_connections,
+            max_connections_total: self.shared.ceiling.most(),
             by_server,
         }
     }
