@@ -66,10 +66,11 @@ async fn calls_wait_where_every_connection_is_in_use() {
     let gate = directory();
     let opened = gate.path().join("open");
     let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", opened.display());
-    let held = [0, 1].map(|number| {
-        let (client, wait) = (&client, wait.as_str());
-        async move { client.exec(&format!("web{number}"), wait).await.ok() }
-    });
+    for alias in ["web0", "web1"] {
+        let held = json!({"alias": alias, "cmd": wait, "background": true});
+        client.call("task_exec", held).await.ok();
+    }
+    eventually("both places are taken", || open(&servers) == 2).await;
     let third = async {
         let ran = client.exec("web2", "echo third").await.ok();
         assert_eq!(ran.facts()["output"], "third");
@@ -83,7 +84,7 @@ async fn calls_wait_where_every_connection_is_in_use() {
         assert_eq!((open(&servers), servers[2].accepted()), (2, 0));
         std::fs::write(&opened, "").unwrap();
     };
-    tokio::join!(join_all(held), third, look);
+    tokio::join!(third, look);
     assert!(open(&servers) <= 2);
 }
 

@@ -1,19 +1,33 @@
-//! The host keys of several servers, for a person to compare: those as on record by name alone, all others whole.
+//! Host keys as a person sees them, of one server or of several: of several, those as on record by name alone.
+
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::trust::HostKeyReport;
 use crate::app::App;
 use crate::error::Error;
+use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
 use crate::text::beginning;
 
 /// The most servers that are asked at a time.
 const AT_ONCE: usize = 20;
 /// The most bytes of a server's failure.
 const LONGEST_FAILURE: usize = 200;
+
+/// The host keys of one server.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HostKeyReport {
+    pub(super) alias: String,
+    pub(super) host: String,
+    presented: Vec<PresentedKey>,
+    pub(super) known: Vec<RecordedKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trusted: Option<String>,
+}
 
 /// The host keys of several servers.
 #[derive(Default, Serialize, JsonSchema)]
@@ -69,7 +83,65 @@ impl KeysOfSeveral {
     }
 }
 
+impl HostKeyReport {
+    fn presents(&self) -> String {
+        let keys = self.presented.iter();
+        listed(keys.map(|key| (&key.fingerprint, &key.kind)))
+    }
+
+    /// Returns whether one of the keys that it presents is on record.
+    fn presents_known(&self) -> bool {
+        let known: Vec<_> = self.known.iter().map(|key| &key.fingerprint).collect();
+        let mut presented = self.presented.iter();
+        presented.any(|key| known.contains(&&key.fingerprint))
+    }
+
+    /// Refuses a fingerprint of a key that the server does not present.
+    pub(super) fn check_presented(&self, wanted: &str) -> Result<(), Error> {
+        let mut presented = self.presented.iter();
+        if presented.any(|key| key.fingerprint == wanted) {
+            return Ok(());
+        }
+        let problem = format!(
+            "is of no key that the server presents; nothing was changed. It presents {}",
+            self.presents()
+        );
+        Err(Error::invalid("fingerprint", problem))
+    }
+
+    pub(super) fn text(&self) -> String {
+        let known = self.known.iter();
+        let known = listed(known.map(|key| (&key.fingerprint, &key.known_at)));
+        let text = format!(
+            "server `{}` at {} presents {}; known: {known}",
+            self.alias,
+            self.host,
+            self.presents()
+        );
+        match &self.trusted {
+            Some(trusted) => format!("{text}. Trusted from now on: {trusted}"),
+            None => text,
+        }
+    }
+}
+
 impl App {
+    /// The host keys that a server presents now, and those on record.
+    pub(super) async fn shown_keys(
+        &self,
+        alias: String,
+    ) -> Result<(HostKeyReport, Arc<HostKeys>), Error> {
+        let keys = Arc::new(self.pool().host_keys(&alias).await?);
+        let report = HostKeyReport {
+            host: keys.endpoint(),
+            presented: keys.presented(),
+            known: keys.known().to_vec(),
+            alias,
+            trusted: None,
+        };
+        Ok((report, keys))
+    }
+
     /// The host keys that these servers present. None of them is accepted.
     pub(super) async fn keys_of_several(&self, aliases: Vec<String>) -> KeysOfSeveral {
         let asked = aliases.into_iter().map(|alias| async move {
@@ -82,5 +154,16 @@ impl App {
             keys.add(alias, shown);
         }
         keys
+    }
+}
+
+/// Fingerprints, each with a remark.
+fn listed<'k>(keys: impl Iterator<Item = (&'k String, &'k String)>) -> String {
+    let shown: Vec<_> = keys
+        .map(|(fingerprint, remark)| format!("{fingerprint} ({remark})"))
+        .collect();
+    match shown.as_slice() {
+        [] => "none".to_owned(),
+        some => some.join(", "),
     }
 }

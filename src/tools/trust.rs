@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::check_fingerprint;
-use super::shown_keys::KeysOfSeveral;
+use super::shown_keys::{HostKeyReport, KeysOfSeveral};
 use super::{Confirmation, IfUnasked, Json, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::{TargetExpression, Targets};
 use crate::fs::blocking;
 use crate::guard::Access;
-use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
+use crate::ssh::host_key::HostKeys;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,17 +23,6 @@ struct TrustHostKey {
     alias: TargetExpression,
     /// SHA256:… of the key to accept.
     fingerprint: Option<String>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct HostKeyReport {
-    alias: String,
-    host: String,
-    pub(super) presented: Vec<PresentedKey>,
-    pub(super) known: Vec<RecordedKey>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trusted: Option<String>,
 }
 
 /// The answer about one server, or about several.
@@ -62,48 +51,6 @@ impl HostKeyAnswer {
             several: Some(keys),
         };
         Json::new(text, &answer)
-    }
-}
-
-impl HostKeyReport {
-    fn presents(&self) -> String {
-        let keys = self.presented.iter();
-        listed(keys.map(|key| (&key.fingerprint, &key.kind)))
-    }
-
-    /// Returns whether one of the keys that it presents is on record.
-    pub(super) fn presents_known(&self) -> bool {
-        let known: Vec<_> = self.known.iter().map(|key| &key.fingerprint).collect();
-        let mut presented = self.presented.iter();
-        presented.any(|key| known.contains(&&key.fingerprint))
-    }
-
-    /// Refuses a fingerprint of a key that the server does not present.
-    fn check_presented(&self, wanted: &str) -> Result<(), Error> {
-        let mut presented = self.presented.iter();
-        if presented.any(|key| key.fingerprint == wanted) {
-            return Ok(());
-        }
-        let problem = format!(
-            "is of no key that the server presents; nothing was changed. It presents {}",
-            self.presents()
-        );
-        Err(Error::invalid("fingerprint", problem))
-    }
-
-    pub(super) fn text(&self) -> String {
-        let known = self.known.iter();
-        let known = listed(known.map(|key| (&key.fingerprint, &key.known_at)));
-        let text = format!(
-            "server `{}` at {} presents {}; known: {known}",
-            self.alias,
-            self.host,
-            self.presents()
-        );
-        match &self.trusted {
-            Some(trusted) => format!("{text}. Trusted from now on: {trusted}"),
-            None => text,
-        }
     }
 }
 
@@ -154,22 +101,6 @@ impl App {
             }
             _ => alias.resolve(self.servers()),
         }
-    }
-
-    /// The host keys that a server presents now, and those on record.
-    pub(super) async fn shown_keys(
-        &self,
-        alias: String,
-    ) -> Result<(HostKeyReport, Arc<HostKeys>), Error> {
-        let keys = Arc::new(self.pool().host_keys(&alias).await?);
-        let report = HostKeyReport {
-            host: keys.endpoint(),
-            presented: keys.presented(),
-            known: keys.known().to_vec(),
-            alias,
-            trusted: None,
-        };
-        Ok((report, keys))
     }
 
     /// The question whether this key may take the place of the known ones; `None` if it takes none's.
@@ -231,16 +162,5 @@ impl App {
             Ok(())
         })
         .await
-    }
-}
-
-/// Fingerprints, each with a remark.
-fn listed<'k>(keys: impl Iterator<Item = (&'k String, &'k String)>) -> String {
-    let shown: Vec<_> = keys
-        .map(|(fingerprint, remark)| format!("{fingerprint} ({remark})"))
-        .collect();
-    match shown.as_slice() {
-        [] => "none".to_owned(),
-        some => some.join(", "),
     }
 }
