@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_become_tags_also_those_above() {
+    fn groups_become_tags_also_those_above_and_a_circle_ends() {
         let found = of(&json!({
             "_meta": {"hostvars": {"db1": {"ansible_host": "192.0.2.1"}, "lone": {}}},
             "all": {"children": ["ungrouped", "prod", "odd name"]},
@@ -117,7 +117,7 @@ mod tests {
         let expected = [
             ("web2", "prod web"),
             ("web1", "prod web"),
-            ("db1", "db prod"),
+            ("db1", "db prod web"),
             ("lone", ""),
         ];
         let expected = expected.map(|(name, tags)| (name, tags.to_owned()));
