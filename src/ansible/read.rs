@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The program that reads inventories of every kind.
 const PROGRAM: &str = "ansible-inventory";
 
-/// Settings of the program: only files are read. A script or a plugin would run on this machine, and so would
-/// what a configuration file beside the inventory names.
+/// Settings of the program: it only reads files, and fails where it cannot. A script or a plugin would run on this
+/// machine.
 const SETTINGS: [(&str, &str); 2] = [
     ("ANSIBLE_INVENTORY_ENABLED", "ini,yaml"),
-    ("ANSIBLE_CONFIG", "/dev/null"),
+    ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"),
 ];
 /// Variables that it is not to see.
 const HIDDEN: [&str; 2] = ["MCP_SECRET_KEY", "ANSIBLE_VAULT_PASSWORD_FILE"];
@@ -60,6 +60,7 @@ async fn list(path: &Path) -> Result<String, Error> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
+    // A configuration file in the working directory could have it run programs, too.
     let child = command.current_dir("/").kill_on_drop(true).spawn();
     let mut child = child.map_err(|_| {
         let problem = format!(
