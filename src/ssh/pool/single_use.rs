@@ -80,3 +80,27 @@ impl SingleUse {
         is_fresh && self.in_a_row >= TELLING
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_tell_only_once_a_session_would_be_cleared() {
+        let mut server = SingleUse::default();
+        let mut refusals = Refusals::default();
+        for _ in 0..20 {
+            refusals.add();
+            assert!(!server.note_refusal(1, &refusals), "too soon to tell");
+        }
+        let lasting = Refusals {
+            count: MOST_REFUSALS,
+            first: Instant::now().checked_sub(CLEARED_WITHIN),
+        };
+        assert!(!server.note_refusal(0, &lasting), "it has had no session");
+        for is_known in [false, true] {
+            assert!(server.note_refusal(1, &lasting));
+            assert_eq!(server.is_known(), is_known);
+        }
+    }
+}
