@@ -16,7 +16,7 @@
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
 //! | [`compare`] | comparison of files and trees |
 //! | [`file_query`] | questions about the files of a server, which a script or SFTP answers |
-//! | [`fleet`] | several servers in one call: the servers that a call is for |
+//! | [`fleet`] | several servers in one call: the servers that it is for, and their answers in one text |
 //! | [`ansible`] | the hosts of Ansible inventories, as servers |
 //! | [`approval`] | questions that a person has to answer before a call acts |
 //! | [`audit`] | the audit trail: a record of each call that acts |
@@ -53,7 +53,7 @@ mod edit;
 pub mod error;
 mod fault;
 mod file_query;
-mod fleet;
+pub mod fleet;
 pub mod fs;
 pub mod guard;
 pub mod hex;

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `targets` | the servers that a call is for |
 //! | `term` | the parts of an expression for them |
+//! | `fold` | one text about what came of a call on each server, equal outputs once |
 
+pub mod fold;
 mod targets;
 mod term;
 

@@ -184,21 +184,6 @@ fn on_line(text: &str) -> String {
     format!("{text}{newline}")
 }
 
-/// The most that each may have so that all keep within the budget: what short ones leave is for the long.
-pub(super) fn share(lengths: &[usize], budget: usize) -> usize {
-    let mut sorted = lengths.to_vec();
-    sorted.sort_unstable();
-    let (mut left, mut others) = (budget, sorted.len());
-    for length in sorted {
-        if length > left / others {
-            return left / others;
-        }
-        left -= length;
-        others -= 1;
-    }
-    usize::MAX
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,13 +252,5 @@ mod tests {
             excerpt("one\ntwo", &view(Some(5), Some(5), None), false),
             "one\ntwo"
         );
-    }
-
-    #[test]
-    fn short_ones_stay_whole_and_leave_room_for_the_long() {
-        assert_eq!(share(&[10, 20, 30], 60), usize::MAX);
-        assert_eq!(share(&[10, 90, 90], 100), 45);
-        assert_eq!(share(&[100; 4], 100), 25);
-        assert_eq!(share(&[], 100), usize::MAX);
     }
 }

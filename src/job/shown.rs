@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::ShownOutput;
-use super::excerpt::{OutputView, StreamOf, share};
+use super::excerpt::{OutputView, StreamOf};
 use super::page::Selection;
 use super::record::Job;
 use super::runner::Jobs;
@@ -11,6 +11,7 @@ use super::so_far::SoFar;
 use super::stream::Stream;
 use crate::error::Error;
 use crate::fs::blocking;
+use crate::text::share;
 
 /// The last lines that an answer about a running job shows.
 const LAST_LINES: usize = 5;

@@ -75,6 +75,11 @@ fn length_in_json(byte: u8) -> usize {
     1 + usize::from(matches!(byte, b'\n' | b'"' | b'\\' | b'\t' | b'\r'))
 }
 
+/// The bytes that a text takes in JSON.
+pub(crate) fn json_length(text: &str) -> usize {
+    text.bytes().map(length_in_json).sum()
+}
+
 /// The number of bytes that fit into `most` bytes of JSON.
 fn fitting<'a>(bytes: impl Iterator<Item = &'a u8>, most: usize) -> usize {
     let mut left = most;
@@ -112,6 +117,21 @@ pub(crate) fn fitting_end(bytes: &[u8], most: usize, is_cut: bool) -> usize {
     }
 }
 
+/// The most that each may have so that all keep within the budget: what short ones leave is for the long.
+pub(crate) fn share(lengths: &[usize], budget: usize) -> usize {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_unstable();
+    let (mut left, mut others) = (budget, sorted.len());
+    for length in sorted {
+        if length > left / others {
+            return left / others;
+        }
+        left -= length;
+        others -= 1;
+    }
+    usize::MAX
+}
+
 /// Returns whether a text takes at most `most` bytes of JSON.
 pub(crate) fn fits(text: &str, most: usize) -> bool {
     fitting(text.as_bytes().iter(), most) == text.len()
@@ -145,5 +165,13 @@ mod tests {
         assert_eq!(fitting_end(text, 100, false), 0);
         assert_eq!(fitting_end(b"long line", 4, true), 5);
         assert!(fits("a\n", 3) && !fits("a\n", 2));
+    }
+
+    #[test]
+    fn short_ones_stay_whole_and_leave_room_for_the_long() {
+        assert_eq!(share(&[10, 20, 30], 60), usize::MAX);
+        assert_eq!(share(&[10, 90, 90], 100), 45);
+        assert_eq!(share(&[100; 4], 100), 25);
+        assert_eq!(share(&[], 100), usize::MAX);
     }
 }

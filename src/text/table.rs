@@ -6,20 +6,25 @@ const WIDEST: usize = 28;
 const GAP: &str = "  ";
 
 /// Writes rows as lines. The last cell of a line is not padded, and cells that are empty at its end are left out.
-pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [Option<usize>; N] = std::array::from_fn(|column| {
-        let widths = rows.iter().map(|row| row[column].chars().count());
-        let widths = widths.filter(|width| *width > 0);
-        // A column that is empty everywhere has none.
-        widths
-            .map(|width| if width > WIDEST { 1 } else { width })
-            .max()
-    });
-    let lines: Vec<_> = rows.iter().map(|row| line(row, &widths)).collect();
+pub(crate) fn table(rows: &[impl AsRef<[String]>]) -> String {
+    let columns = rows.iter().map(|row| row.as_ref().len()).max();
+    let widths: Vec<_> = (0..columns.unwrap_or_default())
+        .map(|column| width(rows.iter().filter_map(|row| row.as_ref().get(column))))
+        .collect();
+    let lines: Vec<_> = rows.iter().map(|row| line(row.as_ref(), &widths)).collect();
     lines.join("\n")
 }
 
-fn line<const N: usize>(row: &[String; N], widths: &[Option<usize>; N]) -> String {
+/// The width of a column; `None` if it is empty everywhere.
+fn width<'c>(cells: impl Iterator<Item = &'c String>) -> Option<usize> {
+    let widths = cells.map(|cell| cell.chars().count());
+    let widths = widths.filter(|width| *width > 0);
+    widths
+        .map(|width| if width > WIDEST { 1 } else { width })
+        .max()
+}
+
+fn line(row: &[String], widths: &[Option<usize>]) -> String {
     let columns = row.iter().zip(widths);
     let columns = columns.filter_map(|(cell, width)| Some((cell, (*width)?)));
     let cells: Vec<_> = columns

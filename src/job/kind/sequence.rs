@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::answer::{AnswerText, ShownOutput, cut_long};
 use crate::job::ending::Ending;
-use crate::job::excerpt::share;
 use crate::job::fields::take;
 use crate::job::header::Header;
 use crate::job::outputs::Streams;
@@ -20,8 +19,7 @@ use crate::job::status::Status;
 use crate::shell::is_streaming;
 use crate::ssh::command::sequence::{self, BoundedCommand};
 use crate::ssh::{Bound, ExitOutcome, HEAD, TAIL};
-use crate::text::abridge;
-use crate::text::tell_loss;
+use crate::text::{abridge, share, tell_loss};
 use crate::time::millis;
 
 /// Bytes of all steps' outputs together that an answer shows.

@@ -8,11 +8,11 @@ use super::command::text_of_bound;
 use crate::charset::Charset;
 use crate::error::Stopped;
 use crate::job::answer::{AnswerText, in_a_line};
-use crate::job::excerpt::{OutputView, StreamOf, output_call, share};
+use crate::job::excerpt::{OutputView, StreamOf, output_call};
 use crate::job::header::Header;
 use crate::job::page::Selection;
 use crate::job::stream::Stream;
-use crate::text::{abridge, name_call};
+use crate::text::{abridge, name_call, share};
 use crate::time::brief;
 
 /// The outcome of a step.
