@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::MemoryLog;
+use crate::monitor::overview::RecentOverviews;
 use crate::secret::Vault;
 use crate::sftp::{FileVersions, sweep_staged};
 use crate::ssh::Pool;
@@ -45,6 +46,7 @@ struct AppState {
     log: MemoryLog,
     started: Instant,
     pending: Mutex<HashMap<RequestId, JobId>>,
+    overviews: RecentOverviews,
 }
 
 /// The state without the job engine. It takes no job over from another process.
@@ -133,6 +135,7 @@ impl App {
             log,
             started: Instant::now(),
             pending: Mutex::default(),
+            overviews: RecentOverviews::default(),
             offline,
         })))
     }
@@ -208,6 +211,11 @@ impl App {
     }
 
     /// The questions that wait for a person at a terminal.
+    pub(crate) fn overviews(&self) -> &RecentOverviews {
+        &self.0.overviews
+    }
+
+    /// The questions that wait for a person.
     pub(crate) fn open_questions(&self) -> &OpenQuestions {
         &self.0.open_questions
     }

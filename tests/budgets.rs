@@ -139,6 +139,7 @@ async fn of_text_and_structure_one_is_short() {
         ("system_diagnostics", json!({"verbose": true})),
         ("pool_stats", json!({})),
         ("get_system_resources", json!({"alias": "web1"})),
+        ("server_overview", json!({"alias": "web1"})),
         ("get_services_status", json!({"alias": "web1", "all": true})),
     ];
     let mut cut = 0;

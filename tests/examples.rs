@@ -19,6 +19,7 @@ const TOOLS: [&str; 25] = [
     "file_edit",
     "undo",
     "compare",
+    "server_overview",
     "get_system_resources",
     "get_services_status",
     "get_docker_logs",
@@ -142,7 +143,7 @@ fn check(fixture: &Fixture, tool: &str, answer: &Answer) {
         "file_search" | "file_read" | "file_edit" | "undo" | "compare" => {
             check_files(fixture, tool, answer.text());
         }
-        "get_system_resources" => {
+        "server_overview" | "get_system_resources" => {
             for name in ["cpu", "memory", "disk"] {
                 assert!(facts[name].is_object(), "{name}: {facts}");
             }

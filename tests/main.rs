@@ -70,6 +70,7 @@ mod omissions;
 mod operator;
 mod output;
 mod overload;
+mod overview;
 mod own_files;
 mod packaging;
 mod pagers;

@@ -1,10 +1,11 @@
 //! Monitoring of servers. For each question there is a script that a server runs, and a parser of its output.
 //!
-//! `question` lists the questions; `resources`, `services`, `fail2ban` and `logs` each have a script and its
-//! parser.
+//! `question` lists the questions; `overview`, `resources`, `services`, `fail2ban` and `logs` each have a script
+//! and its parser.
 
 pub mod fail2ban;
 pub mod logs;
+pub mod overview;
 mod question;
 pub mod resources;
 pub mod services;

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{fail2ban, logs, resources, services};
+use super::{fail2ban, logs, overview, resources, services};
 use crate::error::Error;
 
 /// A question, named after the tool that asks it. The script gets nothing from the caller but its arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "tool", content = "arguments", rename_all = "snake_case")]
 pub enum Question {
+    /// All that one screen has room for.
+    ServerOverview,
     /// CPU, memory, disks.
     GetSystemResources,
     /// Services.
@@ -54,6 +56,7 @@ impl Question {
     /// The tool that asks it.
     pub fn tool(&self) -> &'static str {
         match self {
+            Self::ServerOverview => "server_overview",
             Self::GetSystemResources => "get_system_resources",
             Self::GetServicesStatus => "get_services_status",
             Self::GetFail2banStatus { .. } => "get_fail2ban_status",
@@ -66,6 +69,7 @@ impl Question {
     /// The script that asks it. Refuses arguments that a script must not get.
     pub fn script(&self) -> Result<String, Error> {
         match self {
+            Self::ServerOverview => Ok(overview::command()),
             Self::GetSystemResources => Ok(resources::command().to_owned()),
             Self::GetServicesStatus => Ok(services::command().to_owned()),
             Self::GetFail2banStatus { jail } => fail2ban::command(jail.as_deref()),
@@ -83,7 +87,7 @@ impl Question {
     /// The arguments that are strings.
     pub(crate) fn arguments(&mut self) -> Vec<&mut String> {
         match self {
-            Self::GetSystemResources | Self::GetServicesStatus => Vec::new(),
+            Self::ServerOverview | Self::GetSystemResources | Self::GetServicesStatus => Vec::new(),
             Self::GetFail2banStatus { jail: text } | Self::GetPm2Logs { app: text, .. } => {
                 text.iter_mut().collect()
             }
@@ -104,6 +108,7 @@ mod tests {
     #[test]
     fn a_question_is_found_by_the_name_of_its_tool() {
         for question in [
+            Question::ServerOverview,
             Question::GetSystemResources,
             Question::GetServicesStatus,
             Question::GetFail2banStatus { jail: None },

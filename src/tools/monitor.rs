@@ -15,6 +15,7 @@ use crate::job::kind::probe::Probe;
 use crate::job::{Job, OutputView, StartOptions, Status, Stream};
 use crate::monitor::Question;
 use crate::monitor::fail2ban::{self, Fail2Ban};
+use crate::monitor::overview::{self, Overview};
 use crate::monitor::resources::{self, Resources};
 use crate::monitor::services::{self, ServiceFilter, Services};
 
@@ -23,6 +24,16 @@ use crate::monitor::services::{self, ServiceFilter, Services};
 struct ServerAlias {
     /// Server alias.
     alias: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OverviewOf {
+    /// Server alias.
+    alias: String,
+    /// Ask even if it was asked in the last two minutes.
+    #[serde(default)]
+    fresh: Switch,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,6 +69,28 @@ pub(super) enum ProbeResult {
 
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
 impl App {
+    /// Show a server at a glance: system, resources, logins, failed units, reboot due, what listens under which names.
+    #[tool(title = "Server overview", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    async fn server_overview(
+        &self,
+        Parameters(OverviewOf { alias, fresh }): Parameters<OverviewOf>,
+        call: Call,
+    ) -> Result<Json<Overview>, Error> {
+        let place = self.servers().get(&alias)?.endpoint();
+        let recent = self.overviews().get(&alias, &place);
+        if let Some(recent) = recent.filter(|_| !fresh.0) {
+            return Json::new(recent.text(), &recent);
+        }
+        let asked = self.ask(&call, &alias, Question::ServerOverview);
+        let read = |text: &str| {
+            let overview = overview::parse(text);
+            let overview = overview.ok_or_else(|| unknown_system(&alias, "server_overview"))?;
+            self.overviews().put(&alias, &place, &overview);
+            Ok(overview)
+        };
+        self.reply_with(asked.await?, read, Overview::text).await
+    }
+
     /// Show a server's CPU usage, memory, swap, disks, load and uptime.
     #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_system_resources(
@@ -67,11 +100,7 @@ impl App {
     ) -> Result<Json<Resources>, Error> {
         let asked = self.ask(&call, &alias, Question::GetSystemResources);
         let read = |text: &str| {
-            resources::parse(text).ok_or_else(|| Error::Monitoring {
-                alias: alias.clone(),
-                tool: "get_system_resources",
-                reason: "the server is neither Linux nor macOS nor FreeBSD".to_owned(),
-            })
+            resources::parse(text).ok_or_else(|| unknown_system(&alias, "get_system_resources"))
         };
         self.reply_with(asked.await?, read, Resources::text).await
     }
@@ -153,5 +182,13 @@ impl App {
                 Json::new(text(&facts), &facts)
             }
         }
+    }
+}
+
+fn unknown_system(alias: &str, tool: &'static str) -> Error {
+    Error::Monitoring {
+        alias: alias.to_owned(),
+        tool,
+        reason: "the server is neither Linux nor macOS nor FreeBSD".to_owned(),
     }
 }

@@ -138,7 +138,7 @@ impl Calls {
             | "system_diagnostics"
             | "tunnel_list"
             | "api_list" => looks(json!({})),
-            "get_system_resources" | "get_services_status" => looks(one),
+            "server_overview" | "get_system_resources" | "get_services_status" => looks(one),
             "get_docker_logs" => {
                 looks(json!({"alias": alias, "container": "nginx", "since": "1h"}))
             }

@@ -1,6 +1,6 @@
-//! What came of a call on one server.
+//! The report about a call on one server.
 
-/// What came of a call on one server.
+/// The report about a call on one server.
 #[derive(Clone, Debug)]
 pub struct ChildReport {
     /// The server.
@@ -9,7 +9,7 @@ pub struct ChildReport {
     pub host: Option<String>,
     /// The ID of the child task, which its output may name.
     pub task: Option<String>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: ChildOutcome,
     /// The output as an answer about the child alone shows it, without that answer's first line.
     pub output: String,

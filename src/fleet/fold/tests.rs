@@ -35,7 +35,7 @@ fn folded(reports: &[ChildReport]) -> String {
     fold(ID, reports, BUDGET)
 }
 
-/// What `numbers` servers called `web…` print.
+/// The reports of servers called `web…` that all print the same.
 fn web(numbers: impl Iterator<Item = usize>, output: &str) -> Vec<ChildReport> {
     numbers
         .map(|number| succeeded(&format!("web{number}"), output))

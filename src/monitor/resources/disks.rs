@@ -9,8 +9,11 @@ use serde::Serialize;
 use crate::monitor::{Sections, human};
 use crate::text::table;
 
+/// The percentage from which a file system is almost full.
+const ALMOST_FULL: u64 = 90;
+
 /// A file system. Sizes are as `df -h` writes them.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Disk {
     filesystem: String,
     total: String,
@@ -100,12 +103,36 @@ impl Disk {
         facts(self) == facts(other)
     }
 
+    /// Says that it is almost full, if so.
+    pub(super) fn concern(&self) -> Option<String> {
+        let what = if self.inodes() > self.space() {
+            "inodes of "
+        } else {
+            ""
+        };
+        let Self { mounted_on, .. } = self;
+        let fullness = self.fullness();
+        (fullness >= ALMOST_FULL).then(|| format!("{what}{mounted_on} {fullness}% used"))
+    }
+
+    fn space(&self) -> u64 {
+        in_percent(&self.use_percent)
+    }
+
+    fn inodes(&self) -> u64 {
+        let percent = self.inodes_use_percent.as_deref();
+        percent.map_or(0, in_percent)
+    }
+
     /// The percentage in use, of space or of inodes, whichever is higher.
     fn fullness(&self) -> u64 {
-        let number = |percent: &String| percent.trim_end_matches('%').parse().ok();
-        let inodes = self.inodes_use_percent.as_ref().and_then(number);
-        number(&self.use_percent).max(inodes).unwrap_or(0)
+        self.space().max(self.inodes())
     }
+}
+
+/// The number of `17%`.
+fn in_percent(percent: &str) -> u64 {
+    percent.trim_end_matches('%').parse().unwrap_or(0)
 }
 
 /// The file systems for people, the fullest first.

@@ -6,23 +6,25 @@ use serde::Serialize;
 use crate::monitor::{Sections, human, percent};
 
 /// Memory. Sizes are as `free -h` writes them.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Memory {
     pub(super) total: String,
     used: String,
     free: String,
     pub(super) available: String,
     #[serde(skip)]
-    used_percent: u64,
+    pub(super) used_percent: u64,
 }
 
 /// Space on disk for memory.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Swap {
     pub(super) total: String,
     pub(super) used: String,
     #[serde(skip)]
     total_bytes: u64,
+    #[serde(skip)]
+    pub(super) used_percent: u64,
 }
 
 impl Memory {
@@ -52,10 +54,12 @@ impl Memory {
 
 impl Swap {
     fn new(total: u64, free: u64) -> Self {
+        let used = total.saturating_sub(free);
         Self {
             total: human(total),
-            used: human(total.saturating_sub(free)),
+            used: human(used),
             total_bytes: total,
+            used_percent: percent(used, total),
         }
     }
 

@@ -16,8 +16,13 @@ use memory::{Memory, Swap};
 /// The script, which prints each system's own figures.
 const SCRIPT: &str = include_str!("../resources.sh");
 
+/// The percentage from which much of the memory is in use.
+const MUCH_MEMORY: u64 = 95;
+/// The percentage from which much of the swap is in use.
+const MUCH_SWAP: u64 = 25;
+
 /// A server's resources, each figure once.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Resources {
     load_average: Vec<String>,
     memory: Memory,
@@ -34,7 +39,7 @@ pub struct Resources {
     uptime_seconds: Option<u64>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Cpu {
     #[serde(skip_serializing_if = "Option::is_none")]
     cores: Option<u64>,
@@ -92,6 +97,31 @@ impl Resources {
         let disks = self.disk.iter().chain(&self.other_disks);
         [join(&first), join(&second), disks::text(disks)].join("\n")
     }
+}
+
+impl Resources {
+    /// Each resource that is scarce, in a few words.
+    pub(super) fn concerns(&self) -> Vec<String> {
+        let load = self.load_average.first();
+        let load = load
+            .zip(self.cpu.cores)
+            .filter(|(load, cores)| is_above(load, *cores));
+        let load = load.map(|(load, cores)| format!("load {load} on {cores} cores"));
+        let memory = Some(self.memory.used_percent).filter(|percent| *percent >= MUCH_MEMORY);
+        let memory = memory.map(|percent| format!("memory {percent}% used"));
+        let swap = self.swap.as_ref().map(|swap| swap.used_percent);
+        let swap = swap.filter(|percent| *percent >= MUCH_SWAP);
+        let swap = swap.map(|percent| format!("swap {percent}% used"));
+        let disks = self.disk.iter().chain(&self.other_disks);
+        let disks = disks.filter_map(Disk::concern);
+        disks.chain(load).chain(memory).chain(swap).collect()
+    }
+}
+
+fn is_above(load: &str, cores: u64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "no machine has that many cores")]
+    let cores = cores as f64;
+    load.parse::<f64>().is_ok_and(|load| load > cores)
 }
 
 fn load(sections: &Sections<'_>) -> Vec<String> {
@@ -216,6 +246,25 @@ mod tests {
         assert_eq!(facts["swap"], json!({"total": "3.0Gi", "used": "256Mi"}));
         assert_eq!(facts["cpu"], json!({"cores": 4, "usage_percent": 10.0}));
         assert_eq!(facts["disk"]["inodes_use_percent"], "1%");
+    }
+
+    #[test]
+    fn scarce_resources_are_named() {
+        let text = "@@ meminfo\nMemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 30 kB\nSwapTotal: 100 kB\nSwapFree: 60 kB\n\
+            @@ load\n2.50 1.00 0.10 1/90 77\n@@ cores\n2\n@@ df\n/dev/vda 1000 960 40 96% /\n/dev/vdb 1000 100 900 10% /srv\n\
+            @@ inodes\n/dev/vdb 100 93 7 93% /srv\n";
+        assert_eq!(
+            parse(text).unwrap().concerns(),
+            [
+                "/ 96% used",
+                "inodes of /srv 93% used",
+                "load 2.50 on 2 cores",
+                "memory 97% used",
+                "swap 40% used"
+            ]
+        );
+        let calm = parse(include_str!("../captured/resources-linux.txt")).unwrap();
+        assert_eq!(calm.concerns(), ["load 2.73 on 2 cores"]);
     }
 
     #[test]
