@@ -118,7 +118,6 @@ impl App {
             Arc::clone(config),
             data,
             queue,
-            Arc::clone(servers),
             pool.clone(),
             Arc::clone(&guard),
             FileVersions::open(data, vault.clone()),

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Map;
 
 use super::{OpenQuestions, PersonAnswer};
-use crate::audit::{CallOutcome, Calls, Trail};
+use crate::audit::{CallOutcome, CalledServers, Calls, Trail};
 use crate::error::Error;
 use crate::store::DataDirectory;
 
@@ -72,7 +72,7 @@ pub fn answer(
         ("approval".to_owned(), id.into()),
         ("question".to_owned(), question.into()),
     ]);
-    let call = calls.begin(command, &arguments, &[], None)?;
+    let call = calls.begin(command, &arguments, &[], CalledServers::default())?;
     let answered = questions.answer(id, answer);
     let outcome = match &answered {
         Ok(Some(_)) => "ok",

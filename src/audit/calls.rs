@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::{Map, Value};
 
-use super::entry::Begun;
+use super::entry::{Begun, SERVERS};
 use super::responses::ResponsesDigest;
 use super::{CallOutcome, Trail};
 use crate::error::Error;
@@ -18,6 +18,15 @@ pub struct Calls {
     /// The name of this process's lock.
     process: String,
     open: Mutex<HashMap<String, Begun>>,
+}
+
+/// The servers that a call is for.
+#[derive(Clone, Debug, Default)]
+pub struct CalledServers {
+    /// Their aliases, where there are several.
+    pub several: Vec<String>,
+    /// The fingerprint of the host key that the only one has presented.
+    pub host_key: Option<String>,
 }
 
 impl Calls {
@@ -37,10 +46,13 @@ impl Calls {
         tool: &str,
         arguments: &Map<String, Value>,
         secrets: &[String],
-        host_key: Option<String>,
+        servers: CalledServers,
     ) -> Result<String, Error> {
         let mut begun = Begun::new(tool, arguments, secrets, &self.process);
-        begun.host_key = host_key;
+        begun.host_key = servers.host_key;
+        let count = servers.several.len();
+        begun.server_count = Some(count).filter(|count| *count > 0);
+        begun.servers = servers.several.into_iter().take(SERVERS).collect();
         begun.responses = ResponsesDigest::of(arguments, &self.trail.key)
             .map_err(|error| self.trail.failed(&error))?;
         self.trail.add(&begun)?;

@@ -1,5 +1,6 @@
 //! The two lines of a call: before it runs and after.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,6 +22,9 @@ const NAMES: &[&str] = &[
     "sshConfigHost",
 ];
 
+/// The most servers of a call that its lines name: a line has a bound.
+pub const SERVERS: usize = 500;
+
 /// The line of a call that is about to run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,6 +38,11 @@ pub(super) struct Begun {
     /// The argument `alias`, mostly a server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alias: Option<String>,
+    /// The servers that it stands for, where it names several: the first [`SERVERS`], and the number of all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) servers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) server_count: Option<usize>,
     /// The arguments with secrets masked and long texts cut.
     arguments: Value,
     /// The SHA-256 of the arguments with secrets masked, before anything was cut.
@@ -76,6 +85,9 @@ pub struct CallOutcome {
     /// The job that it has started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// State and job of each of several servers: of the first [`SERVERS`].
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub children: IndexMap<String, String>,
     /// The exit status of its command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u32>,
@@ -121,6 +133,8 @@ impl Begun {
             time: Timestamp::now(),
             tool: tool.to_owned(),
             alias: alias.map(|alias| shortened(alias, LONGEST_NAME)),
+            servers: Vec::new(),
+            server_count: None,
             digest: hash(arguments.to_string().as_bytes()),
             arguments: bounded(&arguments),
             responses: None,
@@ -150,6 +164,7 @@ impl CallOutcome {
         Self {
             outcome: word.to_owned(),
             job: None,
+            children: IndexMap::new(),
             exit_code: None,
             cause: None,
             sha256_before: None,

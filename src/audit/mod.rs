@@ -32,8 +32,8 @@ mod tests;
 mod trail;
 mod verify;
 
-pub use calls::Calls;
-pub use entry::{CallOutcome, Traffic};
+pub use calls::{CalledServers, Calls};
+pub use entry::{CallOutcome, SERVERS, Traffic};
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};
 

@@ -384,7 +384,12 @@ fn calls_without_an_end_are_told() {
     let given = json!({"alias": "web1"});
     let [one, two, _] = ["one", "two", "three"].map(|tool| {
         calls
-            .begin(tool, given.as_object().unwrap(), &[], None)
+            .begin(
+                tool,
+                given.as_object().unwrap(),
+                &[],
+                CalledServers::default(),
+            )
             .unwrap()
     });
     calls.end(&two, CallOutcome::named("ok"), None).unwrap();

@@ -146,7 +146,7 @@ settings! {
     "KEEP_ALIVE_INTERVAL" = "30000" => keep_alive: Duration as Millis<1>, "keepAliveInterval",
         "ms between keep-alives; three unanswered close the connection";
     "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as ItemCount<1>, "maxQueueSize",
-        "most jobs in the queue";
+        "most jobs in the queue, without the children of a running job on many servers";
     "MAX_OUTPUT_SIZE" = "67108864" => max_output: u64 as IntegerFrom<0>, "maxOutputSize",
         "most bytes kept on disk of each output stream of a task";
     "MAX_OUTPUT_TOTAL" = "1073741824" => max_output_total: u64 as IntegerFrom<0>, "maxOutputTotal",

@@ -11,6 +11,8 @@ pub enum Toolset {
     Monitoring,
     /// Logs on servers.
     Logs,
+    /// Parameters for work on several servers at once.
+    Fleet,
     /// HTTP APIs.
     Apis,
     /// Tunnels.
@@ -23,11 +25,12 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Core,
         Self::Files,
         Self::Monitoring,
         Self::Logs,
+        Self::Fleet,
         Self::Apis,
         Self::Live,
         Self::Policy,
@@ -41,6 +44,7 @@ impl Toolset {
             Self::Files => "files",
             Self::Monitoring => "monitoring",
             Self::Logs => "logs",
+            Self::Fleet => "fleet",
             Self::Apis => "apis",
             Self::Live => "live",
             Self::Policy => "policy",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CONNECT_TIMEOUT, EXPIRED, Error, FailedFile, LEGACY};
+use super::{CONNECT_TIMEOUT, EXPIRED, Error, FailedFile, LEGACY, SERVERS_NAMED};
 
 impl Error {
     /// The code that programs match on.
@@ -22,6 +22,7 @@ impl Error {
             Self::Declined { .. } => "DECLINED",
             Self::ApprovalPending { .. } => "APPROVAL_PENDING",
             Self::ReadOnly { .. } => "READ_ONLY",
+            Self::RefusedOn { reason, .. } => reason.code(),
             Self::OutsideRoots { .. } | Self::OwnFile { .. } => "PATH_NOT_ALLOWED",
             Self::NotDetached { .. } => "DETACH_FAILED",
             Self::NoShell { .. } => "NO_SHELL",
@@ -50,6 +51,7 @@ impl Error {
             Self::NoTargets { .. } => {
                 "nothing was begun; server_list shows all servers with their tags"
             }
+            Self::RefusedOn { reason, .. } => reason.hint(),
             Self::UnknownApi { .. } => "api_list shows all; api_add adds one",
             Self::UnknownTask { .. } => {
                 "call task_queue for the known tasks; finished ones are kept for a day"
@@ -225,7 +227,8 @@ impl Error {
             Self::CommandTimeout { limit, stopped } => {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }
-            Self::Monitoring { .. }
+            Self::RefusedOn { .. }
+            | Self::Monitoring { .. }
             | Self::QueueFull { .. }
             | Self::RetryLimit { .. }
             | Self::Tunnel { .. }
@@ -277,6 +280,14 @@ impl Error {
             Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
             Self::Tunnel { alias, to, reason } => {
                 json!({ "alias": alias, "to": to, "reason": reason })
+            }
+            Self::RefusedOn {
+                servers,
+                of,
+                reason,
+            } => {
+                let shown = &servers[..servers.len().min(SERVERS_NAMED)];
+                json!({ "refusedOn": shown, "of": of, "reason": reason.to_string() })
             }
             Self::File { path, reason, .. } => json!({ "path": path, "reason": reason }),
             Self::OldNotFound {

@@ -22,6 +22,9 @@ pub(crate) const LEGACY: &str = "legacyAlgorithms: true";
 /// Begins the reason of a login whose password has expired; the hint depends on it.
 pub(crate) const EXPIRED: &str = "the password has expired and is to be changed";
 
+/// The servers that a message names.
+const SERVERS_NAMED: usize = 10;
+
 /// An error that a caller can act on.
 ///
 /// A message is a lower-case fact with its subject in backticks; [`Error::hint`] is the advice.
@@ -198,6 +201,16 @@ pub enum Error {
         tool: String,
         /// The person who can change that.
         advice: String,
+    },
+    /// A change of many servers that some of them do not allow.
+    #[error("nothing was begun, because it is refused on {} of {of} servers ({}): {reason}", servers.len(), named(servers))]
+    RefusedOn {
+        /// The servers that do not allow it.
+        servers: Vec<String>,
+        /// The number of all servers.
+        of: usize,
+        /// The cause on one of them.
+        reason: Box<Error>,
     },
     /// A local path that transfers may not touch.
     #[error("`{path}` is outside the directories that transfers may touch")]
@@ -406,6 +419,17 @@ fn differing_hashes(expected: Option<&str>, actual: Option<&str>) -> String {
         None => "no file".to_owned(),
     });
     format!("{actual} instead of {expected}")
+}
+
+/// The first names of servers.
+fn named(servers: &[String]) -> String {
+    let named = servers.iter().take(SERVERS_NAMED);
+    let named = named.map(|alias| format!("`{alias}`"));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match servers.len().saturating_sub(SERVERS_NAMED) {
+        0 => named,
+        others => format!("{named} and {others} more"),
+    }
 }
 
 fn first_failure(failed: &[FailedFile]) -> String {

@@ -67,6 +67,15 @@ impl Targets {
             is_single: true,
         }
     }
+
+    /// Several servers, be it one at present.
+    pub(crate) fn several(expression: &str, aliases: Vec<String>) -> Self {
+        Self {
+            expression: expression.to_owned(),
+            aliases,
+            is_single: false,
+        }
+    }
 }
 
 impl TargetExpression {

@@ -46,6 +46,8 @@ pub struct Header {
     pub max_retries: u32,
     /// The job that this one retries.
     pub retried_from: Option<JobId>,
+    /// The job of many servers that started it on one of them.
+    pub parent: Option<JobId>,
     /// When it last changed.
     pub updated_at: Option<Timestamp>,
     /// When to remind of it.
@@ -90,6 +92,7 @@ impl Header {
             retry_count: 0,
             max_retries: MAX_RETRIES,
             retried_from: None,
+            parent: None,
             updated_at: None,
             reminder_at: None,
             owner: None,

@@ -29,6 +29,9 @@ pub struct HistoryEntry {
     pub alias: String,
     /// Its command or files, in a line.
     pub command: String,
+    /// The job of many servers that started it on one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<JobId>,
 }
 
 impl From<&Job> for HistoryEntry {
@@ -39,6 +42,7 @@ impl From<&Job> for HistoryEntry {
             kind: job.record_type.to_owned(),
             alias: job.alias.clone(),
             command: cut(&job.summary()).into_owned(),
+            parent: job.parent.clone(),
         }
     }
 }

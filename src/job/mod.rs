@@ -4,10 +4,12 @@
 
 mod answer;
 mod cancel_requests;
+mod children;
 mod clear;
 mod ending;
 mod excerpt;
 mod fields;
+mod fleet_answer;
 mod header;
 mod history;
 mod id;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::header::KEPT;
 use super::history::{History, HistoryEntry};
 use super::id::JobId;
-use super::job_map::{QueueEntries, QueueEntry, jobs, surplus};
+use super::job_map::{QueueEntries, QueueEntry, callers_entries, jobs, settle_parents, surplus};
 use super::kind::{Outcome, OutcomeRecorder};
 use super::record::Job;
 use super::saver::{Save, Saver};
@@ -87,13 +87,13 @@ impl Queue {
     pub fn add(&self, mut job: Job) -> Result<Arc<Job>, Error> {
         job.owner = Some(self.owner.id().to_owned());
         let mut state = self.state();
-        for id in surplus(&state.entries, self.config.max_queue.saturating_sub(1)) {
+        let limit = self.config.max_queue;
+        for id in surplus(&state.entries, limit.saturating_sub(1)) {
             state.remove(&id);
         }
-        if state.entries.len() >= self.config.max_queue {
-            return Err(Error::QueueFull {
-                limit: self.config.max_queue,
-            });
+        // Children find room wherever their parent did.
+        if job.parent.is_none() && callers_entries(&state.entries) >= limit {
+            return Err(Error::QueueFull { limit });
         }
         self.history.add(HistoryEntry::from(&job));
         Ok(state.put(job))
@@ -182,11 +182,13 @@ impl Queue {
             .filter(|job| !job.is_on_server())
             .cloned()
             .collect();
+        let ids: Vec<_> = live.iter().map(|job| job.id.clone()).collect();
         for job in live {
             let mut job = Arc::unwrap_or_clone(job);
             job.crash(reason);
             state.put(job);
         }
+        settle_parents(&mut state.entries, &ids);
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
@@ -234,7 +236,7 @@ impl Queue {
 
     /// Marks orphans as crashed or takes them over, drops expired jobs, and makes room. Returns the jobs taken over.
     fn tidy(&self, entries: &mut QueueEntries) -> Vec<Arc<Job>> {
-        let mut adopted = Vec::new();
+        let (mut adopted, mut crashed) = (Vec::new(), Vec::new());
         for entry in entries.values_mut() {
             if let QueueEntry::Job(job) = entry
                 && self.is_orphan(job)
@@ -246,6 +248,7 @@ impl Queue {
                     adopted.push(Arc::clone(job));
                 } else {
                     orphan.crash(LEFT_BEHIND);
+                    crashed.push(orphan.id.clone());
                     tracing::warn!(
                         "task {} was left behind by a process that is gone",
                         orphan.id
@@ -253,6 +256,7 @@ impl Queue {
                 }
             }
         }
+        settle_parents(entries, &crashed);
         entries.retain(|_, entry| match entry {
             QueueEntry::Job(job) => job.status.is_live() || job.is_on_server() || job.age() < KEPT,
             QueueEntry::Other(_) => true,

@@ -8,12 +8,14 @@ use super::answer::{AnswerText, ShownOutput, cut_long};
 use super::header::Header;
 use super::id::JobId;
 use super::kind::change::FileChanged;
+use super::kind::fleet::{ChildEnd, FleetOutcome};
 use super::kind::transfer::TransferOutcome;
 use super::kind::{Outcome, Spec, hide_text};
 use super::printed::Printed;
 use super::so_far::SoFar;
 use super::stream::Stream;
 use crate::charset::Charset;
+use crate::error::Error;
 use crate::time::{Timestamp, brief};
 
 /// A job: what all kinds have in common, what this one does, and what came of it.
@@ -46,7 +48,12 @@ impl DerefMut for Job {
 impl Job {
     /// A new pending job that does this. Secrets that stand in its commands are not recorded.
     pub fn new(alias: &str, spec: &Spec) -> Self {
-        let mut header = Header::new(JobId::random(), spec.kind().record_type(), alias);
+        Self::with_id(JobId::random(), alias, spec)
+    }
+
+    /// The same under an ID that is known already.
+    pub(super) fn with_id(id: JobId, alias: &str, spec: &Spec) -> Self {
+        let mut header = Header::new(id, spec.kind().record_type(), alias);
         let mut recorded = spec.clone();
         let is_masked = recorded.kind_mut().hide_secrets(alias);
         header.masked = is_masked.then_some(true);
@@ -59,6 +66,58 @@ impl Job {
             spec: recorded,
             unknown: Map::new(),
         }
+    }
+
+    /// Returns the end of a child, as its parent notes it.
+    pub(super) fn child_end(&self) -> ChildEnd {
+        ChildEnd {
+            status: self.status,
+            exit_code: self.exit_code(),
+            error: self.error.clone(),
+            error_code: self.error_code.clone(),
+            duration: self.duration,
+            put_back: self.changed().and_then(|change| change.put_back),
+        }
+    }
+
+    /// Returns the work of a retry.
+    pub(super) fn again(&self) -> Result<Spec, Error> {
+        match (&self.spec, &self.outcome) {
+            (Spec::Fleet(fleet), Outcome::Fleet(outcome)) => {
+                fleet.again_where_needed(&self.id, outcome).map(Spec::from)
+            }
+            (spec, _) => spec.again(&self.id),
+        }
+    }
+
+    /// Returns the outcome of a job of many servers.
+    pub fn fleet(&self) -> Option<&FleetOutcome> {
+        match &self.outcome {
+            Outcome::Fleet(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Returns the ID of the child on a server, or its own if it ran there itself.
+    pub fn child_on(&self, alias: &str) -> Result<JobId, Error> {
+        let Some(outcome) = self.fleet() else {
+            if alias == self.alias {
+                return Ok(self.id.clone());
+            }
+            let problem = format!(
+                "is not the server of task {}, which ran on `{}`",
+                self.id, self.alias
+            );
+            return Err(Error::invalid("alias", problem));
+        };
+        let Some(child) = outcome.child(alias) else {
+            let problem = format!("is none of the servers of task {}", self.id);
+            return Err(Error::invalid("alias", problem));
+        };
+        child.task.clone().ok_or_else(|| {
+            let problem = format!("is a server on which task {} was not begun", self.id);
+            Error::invalid("alias", problem)
+        })
     }
 
     /// Returns the output of its commands.
@@ -144,8 +203,12 @@ impl Job {
 
     /// Returns whether it only asked a server something: about its state, its logs or its files.
     pub fn is_question(&self) -> bool {
+        let spec = match &self.spec {
+            Spec::Fleet(fleet) => fleet.each(),
+            spec => spec,
+        };
         matches!(
-            self.spec,
+            spec,
             Spec::Probe(_) | Spec::FileLookup(_) | Spec::Compare(_)
         )
     }

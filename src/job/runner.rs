@@ -26,7 +26,6 @@ use crate::guard::Guard;
 use crate::sftp::FileVersions;
 use crate::ssh::Pool;
 use crate::store::DataDirectory;
-use crate::store::servers::Servers;
 use crate::sync::{NamedLocks, lock};
 use crate::time::Timestamp;
 
@@ -48,7 +47,6 @@ struct Engine {
     config: Arc<Config>,
     data: DataDirectory,
     queue: Arc<Queue>,
-    servers: Arc<Servers>,
     pool: Pool,
     guard: Arc<Guard>,
     outputs: Arc<Outputs>,
@@ -103,7 +101,6 @@ impl Jobs {
         config: Arc<Config>,
         data: &DataDirectory,
         (queue, adopted): (Arc<Queue>, AdoptedJobs),
-        servers: Arc<Servers>,
         pool: Pool,
         guard: Arc<Guard>,
         versions: FileVersions,
@@ -116,7 +113,6 @@ impl Jobs {
             data: data.clone(),
             config,
             queue,
-            servers,
             pool,
             guard,
             live: Mutex::default(),
@@ -208,7 +204,7 @@ impl Jobs {
                 reason: format!("it is {}", earlier.status),
             });
         }
-        let spec = earlier.spec.again(id)?;
+        let spec = earlier.again()?;
         if earlier.retry_count >= earlier.max_retries {
             return Err(Error::RetryLimit {
                 id: id.to_string(),
@@ -228,12 +224,9 @@ impl Jobs {
         self.launch(job, spec)
     }
 
-    fn launch(&self, job: Job, spec: Spec) -> Result<JobHandle, Error> {
-        self.0.servers.get(&job.alias)?;
-        if spec.kind().changes_server() {
-            self.0.guard.may_change(&job.alias, spec.kind().tool())?;
-        }
-        spec.kind().authorize(&self.0.guard)?;
+    /// Records a job and starts it, if that is allowed.
+    pub(super) fn launch(&self, job: Job, spec: Spec) -> Result<JobHandle, Error> {
+        spec.kind().admit(&job.alias, &self.0.guard)?;
         let job = self.0.queue.add(job)?;
         Ok(self.run(job, spec, JobStart::Fresh))
     }
@@ -285,7 +278,9 @@ impl Jobs {
             if job.is_on_server() {
                 jobs.clear(&job).await;
             }
-            if job.is_truncated() && job.printed().is_some_and(Printed::has_output) {
+            // A parent tidies for its children.
+            let has_printed = job.is_truncated() && job.printed().is_some_and(Printed::has_output);
+            if job.fleet().is_some() || has_printed && job.parent.is_none() {
                 jobs.sweep().await;
             }
         });
@@ -320,6 +315,7 @@ impl Jobs {
                     config: &self.0.config,
                     data: &self.0.data,
                     recorder: &*self.0.queue,
+                    children: self,
                     outputs: &self.0.outputs,
                     pool: &pool,
                     reading_pool: &self.0.pool,
@@ -437,6 +433,12 @@ impl Jobs {
     /// The handle of a live job of this process.
     pub(super) fn handle(&self, id: &JobId) -> Option<JobHandle> {
         self.live().get(id).map(|live| live.handle.clone())
+    }
+
+    /// The host name or address of a server, if it is known.
+    pub(super) fn host(&self, alias: &str) -> Option<String> {
+        let server = self.0.pool.server(alias).ok()?;
+        Some(server.host).filter(|host| !host.is_empty())
     }
 
     /// The outputs.

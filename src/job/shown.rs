@@ -25,9 +25,11 @@ impl Jobs {
     /// The text of an answer about a job: its result, or how far it is and how to find it later. If its call has
     /// failed, that is what it had printed before, or `None`.
     pub async fn text(&self, job: &Job, view: &OutputView) -> Result<Option<String>, Error> {
+        if let Some(outcome) = job.fleet() {
+            return self.text_of_fleet(job, outcome, view).await.map(Some);
+        }
         if job.status.is_live() {
-            let so_far = self.so_far(job).await?;
-            return Ok(Some(job.text_of_live(&so_far)));
+            return self.text_of_live(job).await.map(Some);
         }
         let shown = self.shown(job, view).await?;
         let has_failed = job.failure().is_some();
@@ -97,6 +99,12 @@ impl Jobs {
             })
         })
         .await
+    }
+
+    /// The text of an answer about a job that goes on.
+    pub(super) async fn text_of_live(&self, job: &Job) -> Result<String, Error> {
+        let so_far = self.so_far(job).await?;
+        Ok(job.text_of_live(&so_far))
     }
 
     /// The output of a running job so far.

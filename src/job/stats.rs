@@ -59,14 +59,16 @@ impl QueueStats {
         )
     }
 
-    /// Counts `jobs`.
+    /// Counts `jobs`. One on many servers is one.
     pub(super) fn of(jobs: &[Arc<Job>]) -> Self {
+        let jobs = jobs.iter().filter(|job| job.parent.is_none());
+        let jobs: Vec<_> = jobs.collect();
         let mut stats = Self {
             total: jobs.len(),
             ..Self::default()
         };
         let (mut durations, mut timed) = (0, 0);
-        for job in jobs {
+        for job in &jobs {
             *stats.by_status.entry(job.status.name()).or_default() += 1;
             *stats.by_type.entry(job.record_type).or_default() += 1;
             if let Some(duration) = job.duration {

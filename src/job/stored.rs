@@ -35,6 +35,8 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retried_from: &'a Option<JobId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    parent: &'a Option<JobId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: &'a Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reminder_at: &'a Option<Timestamp>,
@@ -75,6 +77,7 @@ impl Serialize for Job {
             retry_count,
             max_retries,
             retried_from,
+            parent,
             updated_at,
             reminder_at,
             owner,
@@ -99,6 +102,7 @@ impl Serialize for Job {
             retry_count: *retry_count,
             max_retries: *max_retries,
             retried_from,
+            parent,
             updated_at,
             reminder_at,
             owner,

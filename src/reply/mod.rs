@@ -4,14 +4,16 @@ mod beside_facts;
 mod outcome;
 mod task;
 
+use indexmap::IndexMap;
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::audit::CallOutcome;
+use crate::audit::{CallOutcome, SERVERS};
 use crate::error::Error;
+use crate::job::kind::fleet::Child;
 use crate::job::{Job, any_output_call};
 use crate::readable::{make_readable, readable};
 use crate::report::Report;
@@ -115,6 +117,7 @@ fn link_to_output(job: &Job) -> ContentBlock {
 fn outcome_of(job: &Job) -> CallOutcome {
     CallOutcome {
         job: Some(job.id.to_string()),
+        children: children_of(job),
         exit_code: job.exit_code(),
         sha256_before: job
             .changed()
@@ -122,6 +125,23 @@ fn outcome_of(job: &Job) -> CallOutcome {
         sha256_after: job.changed().and_then(|change| change.sha256_after.clone()),
         ..CallOutcome::named(job.status.name())
     }
+}
+
+/// State and job of each server of a job on many.
+fn children_of(job: &Job) -> IndexMap<String, String> {
+    let children = job
+        .fleet()
+        .into_iter()
+        .flat_map(|outcome| &outcome.children);
+    let outcome = |child: &Child| {
+        let task = child.task.as_ref().map(|task| format!(" {task}"));
+        let state = child.state().name();
+        (
+            child.alias.clone(),
+            format!("{state}{}", task.unwrap_or_default()),
+        )
+    };
+    children.take(SERVERS).map(outcome).collect()
 }
 
 /// Facts as JSON that can be shown.

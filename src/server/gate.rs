@@ -7,14 +7,16 @@ use std::sync::Arc;
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, ContentBlock, CreateTaskResult, ErrorCode, JsonObject};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reading::Readable;
 use crate::app::App;
-use crate::audit::CallOutcome;
+use crate::audit::{CallOutcome, CalledServers};
 use crate::config::Structured;
 use crate::error::Error;
 use crate::fault::caught;
+use crate::fleet::TargetExpression;
 use crate::fs::blocking;
 use crate::guard::Access;
 use crate::reply::{refused_arguments, shorten_text_beside_facts, take_outcome};
@@ -110,10 +112,10 @@ impl GatedCall {
         if !self.access.is_audited() {
             return Ok(None);
         }
-        let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
+        let (calls, servers) = (Arc::clone(app.calls()), self.called_servers(app));
         let (name, arguments) = (self.name.clone(), Arc::clone(&self.arguments));
         let secrets = Arc::clone(&self.secrets);
-        blocking(move || calls.begin(&name, &arguments, &secrets, host_key))
+        blocking(move || calls.begin(&name, &arguments, &secrets, servers))
             .await
             .map(Some)
     }
@@ -122,6 +124,22 @@ impl GatedCall {
         let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
         let call = call.to_owned();
         blocking(move || calls.end(&call, outcome, host_key)).await
+    }
+
+    /// The servers that the call is for, as far as its arguments tell.
+    fn called_servers(&self, app: &App) -> CalledServers {
+        let expression = self
+            .arguments
+            .get("alias")
+            .cloned()
+            .map(TargetExpression::deserialize);
+        let targets =
+            expression.and_then(|expression| expression.ok()?.resolve(app.servers()).ok());
+        let several = targets.filter(|targets| !targets.is_single());
+        CalledServers {
+            several: several.map(|targets| targets.aliases).unwrap_or_default(),
+            host_key: self.host_key(app),
+        }
     }
 
     /// The fingerprint of the host key that the call's server has presented.

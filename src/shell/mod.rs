@@ -7,6 +7,7 @@
 //! | [`argument`], [`options`] | the arguments of programs, as far as the text tells them, and the options among them |
 //! | [`wrapper`] | commands that run the command behind them: `sudo`, `env`, `nice` |
 //! | [`streaming`], [`background`] | commands that never end, and processes that outlive their command |
+//! | [`reading`] | commands that only read |
 //! | [`mod@quote`] | quoting of a word |
 
 pub(crate) mod argument;
@@ -14,12 +15,14 @@ mod background;
 pub(crate) mod options;
 pub(crate) mod parse;
 mod quote;
+mod reading;
 mod streaming;
 pub(crate) mod syntax;
 pub(crate) mod wrapper;
 
 pub(crate) use background::leaves_behind;
 pub(crate) use quote::{quote, quote_to_type};
+pub(crate) use reading::only_reads;
 pub(crate) use streaming::is_streaming;
 
 /// Bytes of a text that is parsed.

@@ -29,9 +29,22 @@ impl<S, T: DeserializeOwned + JsonSchema + 'static> FromContextPart<ToolCallCont
 {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let arguments = context.arguments.take().unwrap_or_default();
-        let parsed = parse(arguments, names::<T>).map(Self);
+        let parsed = parse(arguments, names_of_call::<T, S>(context)).map(Self);
         parsed.map_err(|error| refusal(&error))
     }
+}
+
+/// The names of arguments that another part of a call has taken.
+#[derive(Clone)]
+pub(super) struct NamesBeside(pub(super) Vec<String>);
+
+/// The names of a call's parameters, with those that another part has taken.
+pub(super) fn names_of_call<T: JsonSchema + 'static, S>(
+    context: &ToolCallContext<'_, S>,
+) -> impl Fn() -> Vec<String> + use<T, S> {
+    let beside = context.request_context.extensions.get::<NamesBeside>();
+    let beside = beside.map(|beside| beside.0.clone()).unwrap_or_default();
+    move || names::<T>().into_iter().chain(beside.clone()).collect()
 }
 
 /// The refusal of a call. The gate turns it into a result, which a model gets to see.

@@ -13,6 +13,8 @@ use rmcp::service::Peer;
 use super::NumberOfSeconds;
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::{TargetExpression, Targets};
+use crate::job::kind::fleet::{Brakes, Fleet, FleetOutcome};
 use crate::job::{Job, JobHandle, JobId, Jobs, OutputView, Spec, StartOptions, Stream};
 use crate::reply::Reply;
 use crate::secret::hide;
@@ -28,6 +30,9 @@ const LEAST_PROGRESS: f64 = 0.001;
 const LONGEST_LINE: usize = 200;
 /// The longest wait of a call whose client has not asked for progress: most clients give up after 60 s.
 const SILENT_WAIT: Duration = Duration::from_secs(50);
+
+/// A task of which nothing else is known.
+const TASK: &str = "a task has been running";
 
 /// A tool call's request.
 pub struct Call {
@@ -109,12 +114,14 @@ pub(super) enum ProgressSource<'a> {
     Output(&'a Jobs, &'a JobId),
     /// The bytes that a job has moved.
     Transfer(&'a Jobs, &'a JobId),
+    /// The servers on which a job has ended.
+    Servers(&'a Jobs, &'a JobId),
 }
 
 impl ProgressSource<'_> {
     fn interval(&self) -> Duration {
         match self {
-            Self::Time(_) | Self::Output(..) => PROGRESS_INTERVAL,
+            Self::Time(_) | Self::Output(..) | Self::Servers(..) => PROGRESS_INTERVAL,
             Self::Transfer(..) => TRANSFER_INTERVAL,
         }
     }
@@ -132,8 +139,16 @@ impl ProgressSource<'_> {
             }
             Self::Transfer(jobs, id) => match jobs.queue().get(id).await {
                 Ok(job) => ProgressReport::of_bytes(&job, since),
-                Err(_) => ProgressReport::of_time("a task has been running", since),
+                Err(_) => ProgressReport::of_time(TASK, since),
             },
+            Self::Servers(jobs, id) => {
+                let job = jobs.queue().get(id).await.ok();
+                let outcome = job.as_ref().and_then(|job| job.fleet());
+                outcome.map_or_else(
+                    || ProgressReport::of_time(TASK, since),
+                    ProgressReport::of_servers,
+                )
+            }
         }
     }
 }
@@ -165,6 +180,16 @@ impl ProgressReport {
             done: seconds,
             total: None,
             message: format!("{what} for {seconds:.0} s"),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "servers are few")]
+    fn of_servers(outcome: &FleetOutcome) -> Self {
+        let (ended, all) = outcome.ended();
+        Self {
+            done: ended as f64,
+            total: Some(all as f64),
+            message: format!("{ended} of {all} servers have ended"),
         }
     }
 
@@ -212,45 +237,65 @@ impl WaitFor {
 }
 
 /// A job that a call starts.
-pub(super) struct Start<'a> {
-    alias: &'a str,
+pub(super) struct Start {
     spec: Spec,
+    brakes: Brakes,
     options: StartOptions,
 }
 
-impl<'a> Start<'a> {
-    /// A job on a server, with a reminder.
-    pub(super) fn of(
-        alias: &'a str,
-        spec: impl Into<Spec>,
-        reminder: Option<NumberOfSeconds>,
-    ) -> Self {
+impl Start {
+    /// A job, with a reminder.
+    pub(super) fn of(spec: impl Into<Spec>, reminder: Option<NumberOfSeconds>) -> Self {
         let reminder = reminder.map(NumberOfSeconds::duration);
         Self {
-            alias,
             spec: spec.into(),
+            brakes: Brakes::default(),
             options: StartOptions { reminder },
         }
+    }
+
+    /// The same with brakes, where it runs on several servers.
+    pub(super) fn braked(self, brakes: Brakes) -> Self {
+        Self { brakes, ..self }
     }
 }
 
 impl App {
+    /// The servers that are meant.
+    pub(super) fn targets(&self, expression: &TargetExpression) -> Result<Targets, Error> {
+        expression.resolve(self.servers())
+    }
+
     /// Starts a job, waits for it, and replies with its state.
     pub(super) async fn run(
         &self,
         call: &Call,
-        start: Start<'_>,
+        servers: Targets,
+        start: Start,
         wait: WaitFor,
         view: &OutputView,
     ) -> Result<Reply, Error> {
-        let Start {
-            alias,
-            spec,
-            options,
-        } = start;
-        let job = self.jobs().start(alias, spec, options)?;
+        let job = self.start(servers, start)?;
         let job = self.wait_for(call, &job, wait).await?;
         self.reply_about_started(call, &job, view).await
+    }
+
+    /// Starts a job: on one server as it is, on several one that starts it on each.
+    pub(super) fn start(&self, servers: Targets, start: Start) -> Result<JobHandle, Error> {
+        let Start {
+            spec,
+            brakes,
+            options,
+        } = start;
+        if !servers.is_single() {
+            let fleet = Fleet::new(servers.aliases, spec, brakes)?;
+            return self.jobs().start(&servers.expression, fleet, options);
+        }
+        if let Some(brake) = brakes.given().first() {
+            let problem = "is for several servers, and `alias` names one";
+            return Err(Error::invalid(brake, problem));
+        }
+        self.jobs().start(&servers.expression, spec, options)
     }
 
     /// Replies with a job that this call has started: as a task, where the client takes those and it goes on.
@@ -335,8 +380,9 @@ impl App {
         let alias = self.jobs().queue().get(id).await?.alias.clone();
         let notice = || self.pool().login_notice(&alias);
         let job = self.jobs().queue().get(id).await?;
-        let moves = call.token.is_some() && job.transferred().is_some();
-        let source = if moves {
+        let source = if job.fleet().is_some() {
+            ProgressSource::Servers(self.jobs(), id)
+        } else if job.transferred().is_some() {
             ProgressSource::Transfer(self.jobs(), id)
         } else {
             ProgressSource::Output(self.jobs(), id)

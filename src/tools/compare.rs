@@ -8,6 +8,7 @@ use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::Targets;
 use crate::guard::Access;
 use crate::job::OutputView;
 use crate::job::kind::compare::Compare;
@@ -40,8 +41,14 @@ impl App {
             diff: arguments.diff.0,
         };
         let alias = comparison.alias()?;
-        let start = Start::of(&alias, comparison, None);
-        self.run(&call, start, WaitFor::Completion, &OutputView::default())
-            .await
+        let (servers, start) = (Targets::single(&alias), Start::of(comparison, None));
+        self.run(
+            &call,
+            servers,
+            start,
+            WaitFor::Completion,
+            &OutputView::default(),
+        )
+        .await
     }
 }

@@ -24,6 +24,8 @@ pub struct Declaration {
     /// The toolset.
     pub toolset: Toolset,
     changes: Option<ChangesSomething>,
+    /// True if calls that change several servers take brakes.
+    pub(super) takes_brakes: bool,
 }
 
 /// Declares a tool.
@@ -32,6 +34,7 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
         access,
         toolset,
         changes: None,
+        takes_brakes: false,
     }
 }
 
@@ -41,6 +44,14 @@ impl Declaration {
     pub(super) fn only_if(self, changes: ChangesSomething) -> Self {
         Self {
             changes: Some(changes),
+            ..self
+        }
+    }
+
+    /// Has calls take the brakes for changes of several servers.
+    pub(super) fn braked(self) -> Self {
+        Self {
+            takes_brakes: true,
             ..self
         }
     }

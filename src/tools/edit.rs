@@ -1,19 +1,22 @@
 //! Changes of files on servers.
 
 use ::rmcp::model::JsonObject;
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::brakes::GivenBrakes;
 use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::edit::TextEdit;
 use crate::error::Error;
+use crate::fleet::{TargetExpression, Targets};
 use crate::guard::Access;
 use crate::job::kind::change::{Change, ChangeRequest, ChangeTool, NewContent};
 use crate::job::kind::undo::Undo;
-use crate::job::{JobId, OutputView, Spec};
+use crate::job::{JobId, OutputView};
 use crate::reply::Reply;
 
 /// The fewest digits of a hash that tell contents apart.
@@ -25,7 +28,7 @@ const LARGEST_MODE: u32 = 0o7777;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct EditFile {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Path on the server.
     path: String,
     /// Done in order. old: exact text, there once unless all; new replaces it.
@@ -55,7 +58,7 @@ struct EditArguments {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct WriteFile {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Path on the server.
     path: String,
     /// The whole text.
@@ -162,56 +165,93 @@ fn changes_file(given: &JsonObject) -> bool {
 #[tool_router(router = edit_tools, vis = "pub(super)")]
 impl App {
     /// Replace exact texts in a file, whole or not at all; answers with the diff. Encoding, line ends, mode and owner stay. undo takes it back.
-    #[tool(title = "Edit a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file))]
+    #[tool(title = "Edit a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked())]
     async fn file_edit(
         &self,
+        GivenBrakes(brakes): GivenBrakes<false>,
         Parameters(arguments): Parameters<EditFile>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let alias = arguments.alias.clone();
-        self.change(&call, &alias, arguments.spec()?).await
+        let servers = self.targets(&arguments.alias)?;
+        let start = Start::of(arguments.spec()?, None).braked(brakes);
+        self.change(&call, servers, start).await
     }
 
     /// Write a whole text file, new or not, whole or not at all; answers with the diff. undo takes it back.
-    #[tool(title = "Write a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file))]
+    #[tool(title = "Write a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked())]
     async fn file_write(
         &self,
+        GivenBrakes(brakes): GivenBrakes<false>,
         Parameters(arguments): Parameters<WriteFile>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let alias = arguments.alias.clone();
-        self.change(&call, &alias, arguments.spec()?).await
+        let servers = self.targets(&arguments.alias)?;
+        let start = Start::of(arguments.spec()?, None).braked(brakes);
+        self.change(&call, servers, start).await
     }
 
     /// Put back what a task changed: old contents, modes, owners; what it created is removed. An undo can be undone.
-    #[tool(title = "Undo a task", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file))]
+    #[tool(title = "Undo a task", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked())]
     async fn undo(
         &self,
+        GivenBrakes(brakes): GivenBrakes,
         Parameters(UndoTask { id, dry_run, force }): Parameters<UndoTask>,
         call: Call,
     ) -> Result<Reply, Error> {
         let versions = self.jobs().versions().of_task(&id).await?;
-        let Some((_, last)) = versions.last() else {
-            self.jobs().look(&JobId::from(id.as_str())).await?;
-            return Err(Error::NothingToUndo { id });
+        let (servers, undo) = match versions.last() {
+            Some((_, last)) => {
+                let mut sides = versions.iter().map(|(_, version)| &version.side);
+                let is_here = sides.all(|side| side.endpoint.is_none());
+                let undo = Undo::new(&id, is_here, dry_run.0, force.0);
+                (Targets::single(&last.side.alias), undo)
+            }
+            None => self.undo_on_several(&id, dry_run.0, force.0).await?,
         };
-        let mut sides = versions.iter().map(|(_, version)| &version.side);
-        let is_here = sides.all(|side| side.endpoint.is_none());
-        let undo = Undo::new(&id, is_here, dry_run.0, force.0);
-        self.change(&call, &last.side.alias, undo).await
+        let start = Start::of(undo, None).braked(brakes);
+        self.change(&call, servers, start).await
     }
 }
 
 impl App {
-    /// Changes files in a job, and waits for its end.
-    async fn change(
+    /// The undo of a task that ran on several servers, on those on which it has changed something.
+    async fn undo_on_several(
         &self,
-        call: &Call,
-        alias: &str,
-        change: impl Into<Spec>,
-    ) -> Result<Reply, Error> {
-        let start = Start::of(alias, change, None);
-        self.run(call, start, WaitFor::Completion, &OutputView::default())
-            .await
+        id: &str,
+        dry_run: bool,
+        force: bool,
+    ) -> Result<(Targets, Undo), Error> {
+        let job = self.jobs().look(&JobId::from(id)).await?;
+        let kept = self.jobs().versions().of_each_task().await?;
+        let children = job.fleet().into_iter();
+        let children = children.flat_map(|outcome| &outcome.children);
+        let changed = children.filter_map(|child| {
+            let version = kept.get(child.task.as_ref()?.as_str())?;
+            Some((child.alias.clone(), version))
+        });
+        let changed: IndexMap<_, _> = changed.collect();
+        if changed.is_empty() {
+            return Err(Error::NothingToUndo { id: id.to_owned() });
+        }
+        let servers = Targets::several(&job.alias, changed.keys().cloned().collect());
+        let is_here = changed
+            .values()
+            .all(|version| version.side.endpoint.is_none());
+        let tasks = changed.into_iter();
+        let tasks = tasks.map(|(alias, version)| (alias, version.task.clone()));
+        let undo = Undo::new(id, is_here, dry_run, force);
+        Ok((servers, undo.by_server(tasks.collect())))
+    }
+
+    /// Changes files in a job, and waits for its end.
+    async fn change(&self, call: &Call, servers: Targets, start: Start) -> Result<Reply, Error> {
+        self.run(
+            call,
+            servers,
+            start,
+            WaitFor::Completion,
+            &OutputView::default(),
+        )
+        .await
     }
 }

@@ -1,21 +1,25 @@
 //! Commands.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::brakes::GivenBrakes;
 use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, NumberOfSeconds, On, Parameters, Quantity, Switch, Viewed, WaitFor};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::TargetExpression;
 use crate::guard::Access;
 use crate::job::Spec;
 use crate::job::kind::detached::Detached;
 use crate::job::kind::exec::Exec;
-use crate::job::kind::interactive::{Interactive, answers};
+use crate::job::kind::interactive::{Interactive, Responses, answers};
 use crate::job::kind::sequence::{Sequence, Step};
 use crate::reply::Reply;
 use crate::secret::Secret;
@@ -25,8 +29,8 @@ use crate::ssh::Bound;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RunCommand {
-    /// Server alias.
-    alias: String,
+    /// Server alias, or several: a,b, web*, tag:x, all.
+    alias: TargetExpression,
     /// Command line for the login shell.
     cmd: String,
     /// Seconds until task_queue reminds of it.
@@ -97,12 +101,12 @@ impl RunCommand {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RunInteractive {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Command line for the login shell.
     cmd: String,
     /// Answers by prompt (part of its text, or /regex/), each given whenever its prompt comes.
     #[schemars(extend("examples" = [{"password for": "…"}]))]
-    responses: Option<IndexMap<String, Secret>>,
+    responses: Option<IndexMap<String, ResponseArgument>>,
     /// Say yes to the usual questions; never a password.
     #[serde(default)]
     auto_respond: On,
@@ -120,17 +124,64 @@ struct RunInteractive {
 
 impl RunInteractive {
     fn spec(&self) -> Result<Spec, Error> {
-        let responses = self.responses.iter().flatten();
-        let responses = responses
-            .map(|(prompt, answer)| (prompt.clone(), answer.expose().to_owned()))
-            .collect();
-        answers(&responses)?;
+        let (mut responses, mut by_server) = (Responses::new(), IndexMap::new());
+        for (name, given) in self.responses.iter().flatten() {
+            match given {
+                ResponseArgument::Answer(answer) => {
+                    responses.insert(name.clone(), answer.expose().to_owned());
+                }
+                ResponseArgument::OfServer(given) => {
+                    let given = given.iter();
+                    let given =
+                        given.map(|(prompt, answer)| (prompt.clone(), answer.expose().to_owned()));
+                    by_server.insert(name.clone(), given.collect::<Responses>());
+                }
+            }
+        }
+        for responses in by_server.values().chain([&responses]) {
+            answers(responses)?;
+        }
         let (cmd, timeout) = (self.cmd.clone(), self.timeout.map(|timeout| timeout.0));
         Ok(if self.interactive.0 {
-            Interactive::new(cmd, timeout, responses, self.auto_respond.0).into()
+            Interactive::new(cmd, timeout, responses, self.auto_respond.0)
+                .by_server(by_server)
+                .into()
         } else {
             Exec::new(cmd, timeout, Bound::default()).into()
         })
+    }
+}
+
+/// An answer to a prompt, or the answers of one of several servers.
+#[derive(Debug)]
+enum ResponseArgument {
+    Answer(Secret),
+    OfServer(IndexMap<String, Secret>),
+}
+
+impl<'de> Deserialize<'de> for ResponseArgument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Value::deserialize(deserializer)?;
+        let parsed = match given {
+            given @ Value::Object(_) => IndexMap::deserialize(given).map(Self::OfServer),
+            given => Secret::deserialize(given).map(Self::Answer),
+        };
+        parsed.map_err(D::Error::custom)
+    }
+}
+
+/// Listed as an answer, which is a secret.
+impl JsonSchema for ResponseArgument {
+    fn inline_schema() -> bool {
+        Secret::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Secret::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Secret::json_schema(generator)
     }
 }
 
@@ -138,7 +189,7 @@ impl RunInteractive {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RunSequence {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// In order: strings, or objects with options of their own.
     #[schemars(length(min = 1), extend("examples" = [["cd /srv/app", {"command": "make", "timeout": 900}]]))]
     commands: Vec<StepArgument>,
@@ -224,43 +275,49 @@ fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
     /// Run a shell command on an SSH server. Each call is a new shell in the home directory, with empty stdin. After 30 s it goes on, and the answer is a task ID.
-    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core))]
+    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core).braked())]
     async fn task_exec(
         &self,
+        GivenBrakes(brakes): GivenBrakes,
         Parameters(viewed): Parameters<Viewed<RunCommand>>,
         call: Call,
     ) -> Result<Reply, Error> {
         let exec = viewed.arguments;
         not_empty("cmd", &exec.cmd)?;
         let (spec, wait) = exec.spec()?;
-        let start = Start::of(&exec.alias, spec, exec.rappel);
-        self.run(&call, start, wait, &viewed.view).await
+        let start = Start::of(spec, exec.rappel).braked(brakes);
+        let servers = self.targets(&exec.alias)?;
+        self.run(&call, servers, start, wait, &viewed.view).await
     }
 
     /// Run a command at a terminal on an SSH server and answer its prompts (sudo, passwords, [y/N]). An unanswered one ends in COMMAND_TIMEOUT, which quotes it.
-    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core))]
+    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core).braked())]
     async fn task_exec_interactive(
         &self,
+        GivenBrakes(brakes): GivenBrakes,
         Parameters(viewed): Parameters<Viewed<RunInteractive>>,
         call: Call,
     ) -> Result<Reply, Error> {
         let at_terminal = viewed.arguments;
         not_empty("cmd", &at_terminal.cmd)?;
-        let start = Start::of(&at_terminal.alias, at_terminal.spec()?, at_terminal.rappel);
+        let start = Start::of(at_terminal.spec()?, at_terminal.rappel).braked(brakes);
         let wait = WaitFor::unless(at_terminal.background.0);
-        self.run(&call, start, wait, &viewed.view).await
+        let servers = self.targets(&at_terminal.alias)?;
+        self.run(&call, servers, start, wait, &viewed.view).await
     }
 
     /// Run commands in turn in one shell on an SSH server, so that cd and export last. Stops at the first that fails.
-    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core))]
+    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core).braked())]
     async fn task_exec_sequence(
         &self,
+        GivenBrakes(brakes): GivenBrakes,
         Parameters(viewed): Parameters<Viewed<RunSequence>>,
         call: Call,
     ) -> Result<Reply, Error> {
         let sequence = viewed.arguments;
-        let start = Start::of(&sequence.alias, sequence.spec()?, sequence.rappel);
+        let start = Start::of(sequence.spec()?, sequence.rappel).braked(brakes);
         let wait = WaitFor::unless(sequence.background.0);
-        self.run(&call, start, wait, &viewed.view).await
+        let servers = self.targets(&sequence.alias)?;
+        self.run(&call, servers, start, wait, &viewed.view).await
     }
 }

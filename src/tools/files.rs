@@ -9,6 +9,7 @@ use super::{Call, Parameters, Quantity, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::file_query::{FileQuery, ListQuery, ReadQuery, SearchQuery, SortKey};
+use crate::fleet::Targets;
 use crate::guard::Access;
 use crate::job::OutputView;
 use crate::job::kind::file_query::FileLookup;
@@ -97,8 +98,15 @@ impl App {
             most: Some(WHOLE),
             ..OutputView::default()
         };
-        let start = Start::of(alias, FileLookup(query), None);
-        self.run(call, start, WaitFor::Completion, &view).await
+        let start = Start::of(FileLookup(query), None);
+        self.run(
+            call,
+            Targets::single(alias),
+            start,
+            WaitFor::Completion,
+            &view,
+        )
+        .await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The history as a list.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -92,6 +92,8 @@ impl ListHistory {
                 && self
                     .since
                     .is_none_or(|since| since.includes(entry.timestamp))
+                // A task on several servers stands for those on each, except among the tasks of a server.
+                && (entry.parent.is_none() || self.alias.is_some())
         };
         let filters = HistoryFilters {
             alias: self.alias.as_deref(),
@@ -123,13 +125,19 @@ pub(super) fn undoable(
     mut history: Vec<HistoryEntry>,
     mut versions: HashMap<String, KeptVersion>,
 ) -> Vec<HistoryEntry> {
-    history.retain(|entry| versions.remove(entry.job_id.as_str()).is_some());
+    let is_changed = |entry: &HistoryEntry| versions.contains_key(entry.job_id.as_str());
+    let parents = history.iter().filter(|entry| is_changed(entry));
+    let parents: HashSet<_> = parents.filter_map(|entry| entry.parent.clone()).collect();
+    history.retain(|entry| {
+        versions.remove(entry.job_id.as_str()).is_some() || parents.contains(&entry.job_id)
+    });
     history.extend(versions.into_values().map(|version| HistoryEntry {
         job_id: JobId::from(version.task.as_str()),
         timestamp: version.kept_at,
         kind: "sftp".to_owned(),
         alias: version.side.alias,
         command: version.path,
+        parent: None,
     }));
     history.sort_by_key(|entry| Reverse(entry.timestamp));
     history

@@ -17,6 +17,7 @@
 //! | `declared` | access class and toolset, without which a tool does not compile |
 //! | `arguments`, `lenient`, `name_pattern`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
 //! | `schema`, `explain` | input schemas, and refusals of arguments |
+//! | `brakes` | the arguments that hold a change of several servers back |
 //! | `view` | the arguments that say how much of an output an answer shows |
 //! | `data`, `outline` | answers with data, and their schemas |
 //! | `call` | the request behind a call: progress, and waiting for a job |
@@ -27,6 +28,7 @@ mod admin;
 mod apis;
 mod arguments;
 mod ask;
+mod brakes;
 mod call;
 mod compare;
 mod data;
@@ -69,7 +71,7 @@ use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
-use crate::config::{Config, Structured};
+use crate::config::{Config, Structured, Toolset};
 use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity, Switch};
 use ask::{Confirmation, IfUnasked, Person};
 use call::{Call, ProgressSource, WaitFor};
@@ -91,7 +93,7 @@ pub struct Tools {
 impl Tools {
     /// The tools of this program, all of them listed.
     pub fn new() -> Self {
-        Self::unlisted().listing(|_| true)
+        Self::unlisted().listing(&Toolset::ALL, |_| true)
     }
 
     fn unlisted() -> Self {
@@ -125,6 +127,10 @@ impl Tools {
             tools.declared.extend(family.declared);
         }
         for route in tools.router.map.values_mut() {
+            let declaration = tools.declared.get(route.attr.name.as_ref());
+            if declaration.is_some_and(|declaration| declaration.takes_brakes) {
+                brakes::announce(&mut route.attr);
+            }
             schema::tidy(&mut route.attr);
             view::announce(&mut route.attr);
             let secrets = schema::secrets(&route.attr.input_schema);
@@ -141,17 +147,23 @@ impl Tools {
             let routes = tools.router.map.values_mut();
             routes.for_each(|route| route.attr.output_schema = None);
         }
-        tools.listing(|declaration| declaration.is_listed(config))
+        tools.listing(&config.toolsets, |declaration| {
+            declaration.is_listed(config)
+        })
     }
 
-    /// The same, with those listed for which `is_listed` holds, by their toolsets.
-    fn listing(mut self, is_listed: impl Fn(&Declaration) -> bool) -> Self {
+    /// The same, with those listed for which `is_listed` holds, by their toolsets, and with the parameters of
+    /// these toolsets.
+    fn listing(mut self, toolsets: &[Toolset], is_listed: impl Fn(&Declaration) -> bool) -> Self {
         let listed = self.declared.iter();
         let mut listed: Vec<_> = listed.filter(|(_, tool)| is_listed(tool)).collect();
         listed.sort_by_key(|(_, tool)| tool.toolset);
         let tools = listed.into_iter();
         let tools = tools.filter_map(|(name, _)| self.router.get(name));
         self.listed = tools.cloned().collect();
+        for tool in &mut self.listed {
+            schema::keep_of(toolsets, tool);
+        }
         schema::describe_once(&mut self.listed);
         self
     }

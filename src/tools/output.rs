@@ -18,6 +18,9 @@ use crate::reply::Reply;
 struct ReadOutput {
     /// Task ID.
     id: String,
+    /// Of a task on several servers: the server.
+    #[schemars(extend("toolset" = "fleet"))]
+    alias: Option<String>,
     /// Stream to read.
     #[serde(default)]
     stream: Stream,
@@ -102,6 +105,12 @@ impl App {
         } = viewed;
         let selection = output.selection(&view);
         let id = JobId::from(output.id.as_str());
+        let job = self.jobs().look(&id).await?;
+        let id = match (&output.alias, job.fleet()) {
+            (Some(alias), _) => job.child_on(alias)?,
+            (None, Some(_)) => return self.reply_about(&job, &view).await,
+            (None, None) => id,
+        };
         let until = output.until.as_ref().map(|until| &until.0);
         let mut said = None;
         if until.is_some() {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool};
 use serde_json::{Map, Value};
 
+use crate::config::Toolset;
+
 /// The names of the parameters that hold a secret, at any depth.
 pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
     fn holds(schema: &Value) -> bool {
@@ -40,6 +42,23 @@ pub(super) fn tidy(tool: &mut Tool) {
             .or_insert_with(|| Value::Object(JsonObject::new()));
         tool.input_schema = Arc::new(object);
     }
+}
+
+/// The key of a parameter that is listed only where this toolset is.
+const TOOLSET: &str = "toolset";
+
+/// Removes the parameters of other toolsets than these. They are taken all the same.
+pub(super) fn keep_of(toolsets: &[Toolset], tool: &mut Tool) {
+    let is_kept = |name: &str| toolsets.iter().any(|toolset| toolset.name() == name);
+    let schema = Arc::make_mut(&mut tool.input_schema);
+    let parameters = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let Some(parameters) = parameters else { return };
+    parameters.retain(|_, parameter| {
+        let toolset = parameter
+            .as_object_mut()
+            .and_then(|known| known.shift_remove(TOOLSET));
+        toolset.is_none_or(|toolset| toolset.as_str().is_some_and(is_kept))
+    });
 }
 
 /// Removes each description of a parameter that an earlier tool gives to a parameter of the same name: a model

@@ -1,13 +1,17 @@
 //! The state of one task, in brief.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::data::{fields, words};
 use super::task_list::{COMMAND, COMMAND_IN_LINE, NAME, text_of_due, when};
 use crate::app::App;
 use crate::error::{Error, FailedFile};
 use crate::job::kind::Outcome;
+use crate::job::kind::fleet::{Child, ChildState, FleetOutcome};
 use crate::job::kind::step::StepResult;
 use crate::job::{Job, JobId, Selection, Status, Stream, output_call};
 use crate::text::beginning;
@@ -110,6 +114,9 @@ impl TaskFacts {
             let lines = app.jobs().lines_so_far(job).await?;
             further.insert("lineCount".to_owned(), lines.into());
         }
+        if let Some(outcome) = job.fleet() {
+            further.extend(servers_of(outcome));
+        }
         let id = beginning(job.id.as_str(), NAME).into_owned();
         let whole = output_call(&JobId::from(id.as_str()), Stream::Stdout, "");
         let exit_code = job.exit_code();
@@ -156,9 +163,13 @@ impl TaskFacts {
             self.duration
                 .map(|duration| format!("duration: {duration} ms")),
         );
-        lines.extend(self.further.iter().map(|(name, value)| match value {
-            Value::String(text) => format!("{name}: {text}"),
-            value => format!("{name}: {value}"),
+        lines.extend(self.further.iter().flat_map(|(name, value)| match value {
+            Value::String(text) => vec![format!("{name}: {text}")],
+            Value::Array(parts) => {
+                let parts = parts.iter().filter_map(Value::as_object);
+                parts.map(words).collect()
+            }
+            value => vec![format!("{name}: {value}")],
         }));
         let texts = [
             ("error", &self.error),
@@ -197,6 +208,55 @@ impl StepFacts {
             (Some(error), _) => format!("step {step}: {error}: {command}"),
             (None, Some(code)) => format!("step {step}: exit {code}: {command}"),
             (None, None) => format!("step {step}: {command}"),
+        }
+    }
+}
+
+/// The facts of a task on several servers: how many are in which state, and the first ones, problems first.
+fn servers_of(outcome: &FleetOutcome) -> Map<String, Value> {
+    let rank = |child: &Child| match child.state() {
+        ChildState::Running => 1,
+        ChildState::NotBegun => 2,
+        ChildState::Done => 3,
+        _ => 0,
+    };
+    let mut children: Vec<_> = outcome.children.iter().collect();
+    children.sort_by_key(|child| rank(child));
+    let rows = children.into_iter().take(PARTS).map(|child| {
+        let mut row = fields(&ChildFacts::of(child));
+        row.retain(|_, value| !value.is_null());
+        Value::Object(row)
+    });
+    let rows: Vec<_> = rows.collect();
+    Map::from_iter([
+        ("servers".to_owned(), outcome.counts().into()),
+        ("children".to_owned(), rows.into()),
+    ])
+}
+
+/// A server of a task on several.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChildFacts<'a> {
+    alias: Cow<'a, str>,
+    state: &'static str,
+    task: Option<&'a JobId>,
+    exit_code: Option<u32>,
+    error: Option<Cow<'a, str>>,
+    undo: Option<&'a JobId>,
+}
+
+impl<'a> ChildFacts<'a> {
+    fn of(child: &'a Child) -> Self {
+        let error = child.error.as_deref();
+        let error = error.filter(|error| !repeats(error, child.exit_code));
+        Self {
+            alias: beginning(&child.alias, NAME),
+            state: child.state().name(),
+            task: child.task.as_ref(),
+            exit_code: child.exit_code,
+            error: error.map(|error| beginning(error, COMMAND)),
+            undo: child.undo.as_ref(),
         }
     }
 }

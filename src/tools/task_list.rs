@@ -35,6 +35,9 @@ pub(super) struct ListTasks {
     since: Option<Since>,
     /// Only of this tool.
     tool: Option<String>,
+    /// Only of this task on several servers: its tasks on each.
+    #[schemars(extend("toolset" = "fleet"))]
+    parent: Option<String>,
     /// Also questions: of monitoring, of files.
     #[serde(default)]
     all: Switch,
@@ -53,6 +56,7 @@ struct TaskFilters<'a> {
     alias: Option<&'a str>,
     since: Option<Since>,
     tool: Option<&'a str>,
+    parent: Option<&'a str>,
     all: bool,
 }
 
@@ -124,10 +128,22 @@ impl ListTasks {
             && self
                 .since
                 .is_none_or(|since| since.includes(job.created_at))
-            && match &self.tool {
-                Some(tool) => job.tool() == tool,
-                None => self.all.0 || !job.is_question(),
+            && self.selects_generation(job)
+            && match (&self.tool, &self.parent) {
+                (Some(tool), _) => job.tool() == tool,
+                (None, Some(_)) => true,
+                (None, None) => self.all.0 || !job.is_question(),
             }
+    }
+
+    /// Returns whether a task is the child that is asked for. Without such a question, its parent stands for it,
+    /// except among the tasks of its server.
+    fn selects_generation(&self, job: &Job) -> bool {
+        match (&self.parent, &job.parent) {
+            (Some(wanted), Some(parent)) => wanted == parent.as_str(),
+            (Some(_), None) => false,
+            (None, parent) => parent.is_none() || self.alias.is_some(),
+        }
     }
 
     fn filters(&self) -> TaskFilters<'_> {
@@ -136,6 +152,7 @@ impl ListTasks {
             alias: self.alias.as_deref(),
             since: self.since,
             tool: self.tool.as_deref(),
+            parent: self.parent.as_deref(),
             all: self.all.0,
         }
     }

@@ -8,11 +8,13 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::brakes::GivenBrakes;
 use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, NumberOfSeconds, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::TargetExpression;
 use crate::guard::Access;
 use crate::job::OutputView;
 use crate::job::kind::transfer::Transfer;
@@ -25,7 +27,7 @@ use crate::sftp::transfer::{
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct TransferOne {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// To the server, or from it.
     direction: Direction,
     /// Path here; a relative one is below this program's working directory.
@@ -71,7 +73,7 @@ struct TransferOne {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct TransferSeveral {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// To the server, or from it.
     direction: Direction,
     /// Sources may be patterns: *, ?, [..], {a,b}, and ** across directories; hidden files only by name. Matches go into the target directory.
@@ -237,26 +239,32 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
     /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
-    #[tool(title = "Transfer a file or tree", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
+    #[tool(title = "Transfer a file or tree", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload).braked())]
     async fn task_transfer(
         &self,
+        GivenBrakes(brakes): GivenBrakes,
         Parameters(arguments): Parameters<TransferOne>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let start = Start::of(&arguments.alias, arguments.spec()?, arguments.rappel);
+        let start = Start::of(arguments.spec()?, arguments.rappel).braked(brakes);
         let wait = WaitFor::unless(arguments.background.0);
-        self.run(&call, start, wait, &OutputView::default()).await
+        let servers = self.targets(&arguments.alias)?;
+        self.run(&call, servers, start, wait, &OutputView::default())
+            .await
     }
 
     /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
-    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
+    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload).braked())]
     async fn task_transfer_multi(
         &self,
+        GivenBrakes(brakes): GivenBrakes,
         Parameters(transfers): Parameters<TransferSeveral>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let start = Start::of(&transfers.alias, transfers.spec()?, transfers.rappel);
+        let start = Start::of(transfers.spec()?, transfers.rappel).braked(brakes);
         let wait = WaitFor::unless(transfers.background.0);
-        self.run(&call, start, wait, &OutputView::default()).await
+        let servers = self.targets(&transfers.alias)?;
+        self.run(&call, servers, start, wait, &OutputView::default())
+            .await
     }
 }

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Parameters, Quantity, RegularExpression, names, parse, refusal};
+use super::arguments::{Parameters, Quantity, RegularExpression, names_of_call, parse, refusal};
 use crate::job::OutputView;
 
 /// The most bytes of output that an answer shows.
@@ -77,9 +77,9 @@ impl<S, T: DeserializeOwned + JsonSchema + 'static> FromContextPart<ToolCallCont
             .iter()
             .filter_map(|name| own.shift_remove_entry(*name));
         let of_view = of_view.collect();
-        let known = names::<Viewed<T>>;
-        let view: ViewArguments = parse(of_view, known).map_err(|error| refusal(&error))?;
-        let arguments = parse(own, known).map_err(|error| refusal(&error))?;
+        let known = names_of_call::<Viewed<T>, S>(context);
+        let view: ViewArguments = parse(of_view, &known).map_err(|error| refusal(&error))?;
+        let arguments = parse(own, &known).map_err(|error| refusal(&error))?;
         let view = view.into();
         Ok(Self(Viewed { arguments, view }))
     }

@@ -34,7 +34,7 @@ use indexmap::IndexMap;
 pub use report::TunnelReport;
 pub use request::{TunnelDirection, TunnelRequest};
 
-use crate::audit::{CallOutcome, Calls};
+use crate::audit::{CallOutcome, CalledServers, Calls};
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Guard;
@@ -161,7 +161,7 @@ impl OpenTunnels {
 
     async fn begin_audit(&self, tunnel: &LiveTunnel) -> Result<String, Error> {
         let (calls, facts) = (Arc::clone(&self.0.calls), tunnel.facts());
-        blocking(move || calls.begin(AUDITED_AS, &facts, &[], None)).await
+        blocking(move || calls.begin(AUDITED_AS, &facts, &[], CalledServers::default())).await
     }
 
     /// Notes a tunnel's end.

@@ -9,6 +9,7 @@ mod embedded;
 mod eras;
 mod file_servers;
 mod fixture;
+mod fleet;
 mod http;
 mod keyring;
 mod mcp_client;
@@ -40,6 +41,7 @@ pub use embedded::{Dialogue, EmbeddedServer, Event, Fault, LoginTexts, Question,
 pub use eras::{ERAS, Era, EraSession};
 pub use file_servers::FileServers;
 pub use fixture::{EmbeddedHost, Fixture, SshServer};
+pub use fleet::{Fleet, login_of};
 pub use http::Http;
 pub use keyring::Keyring;
 pub use mcp_client::{MCP_CLIENTS, McpClient};

@@ -37,6 +37,23 @@ pub async fn edit_and_test(operator: &mut Operator) {
     assert_eq!(new, old.replace("443;", "443 ssl;"));
 }
 
+pub async fn equal_change_on_three_servers(operator: &mut Operator) {
+    let servers = ["web1", "web2", "db1"];
+    let change = json!({
+        "alias": servers, "cmd": "printf 'sessions = 20\\n' >> ~/limits.conf",
+        "check": "grep -qx 'sessions = 20' ~/limits.conf",
+    });
+    let changed = operator.call("task_exec", change).await;
+    assert!(
+        changed.starts_with("done on 3 of 3 servers in "),
+        "{changed}"
+    );
+    for alias in servers {
+        let limits = operator.server(alias).home("limits.conf");
+        assert_eq!(std::fs::read_to_string(limits).unwrap(), "sessions = 20\n");
+    }
+}
+
 pub async fn deployed_tree(operator: &mut Operator) {
     let release = operator.fixture.here("release");
     for number in 0..40 {

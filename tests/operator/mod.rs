@@ -1,4 +1,4 @@
-//! Twenty jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
+//! Twenty-one jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
 //! sensible model makes.
 //!
 //! A job asserts that it was done, mostly by what is on the server then. Its calls and the bytes of its answers
@@ -18,7 +18,7 @@ use session::Operator;
 const ROOM: usize = 60_000;
 
 #[tokio::test]
-async fn twenty_jobs_are_done_with_few_bytes() {
+async fn the_jobs_are_done_with_few_bytes() {
     let mut operator = Operator::at(Machines::start()).await;
     operator.job(services::first_contact).await;
     operator.knows_every_server().await;
@@ -27,6 +27,7 @@ async fn twenty_jobs_are_done_with_few_bytes() {
     operator.job(services::versions_on_three_servers).await;
     operator.job(files::full_disk).await;
     operator.job(files::edit_and_test).await;
+    operator.job(files::equal_change_on_three_servers).await;
     operator.job(files::deployed_tree).await;
     operator.job(files::copy_between_servers).await;
     operator.job(files::old_files).await;
@@ -42,7 +43,7 @@ async fn twenty_jobs_are_done_with_few_bytes() {
     operator.job(tasks::retried_transfer).await;
     operator.job(tasks::history).await;
     let done = operator.done();
-    assert_eq!(done.len(), 20);
+    assert_eq!(done.len(), 21);
     let whole: usize = done.iter().map(|job| job.received).sum();
     assert!(whole <= ROOM, "{whole} bytes of answers");
 }

@@ -6,7 +6,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::Outcome;
+use super::fleet::ChildEnd;
+use super::{Outcome, Spec};
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Guard;
@@ -38,6 +39,35 @@ pub trait OutcomeRecorder: Sync {
     fn saved(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 
+/// A child that a job on many servers starts.
+pub struct NewChild {
+    /// Its ID.
+    pub id: JobId,
+    /// The job that starts it.
+    pub parent: JobId,
+    /// The server.
+    pub alias: String,
+    /// The work.
+    pub spec: Spec,
+}
+
+/// A child that has been started.
+pub struct StartedChild {
+    /// Comes back once it is known to have begun detached, or has ended.
+    pub begun: BoxFuture<'static, ()>,
+    /// Comes back once it has ended.
+    pub ended: BoxFuture<'static, Result<ChildEnd, Error>>,
+}
+
+/// Starts and stops the children of a job on many servers.
+pub trait ChildJobs: Sync {
+    /// Records a child and starts it, if that is allowed.
+    fn start_child(&self, child: NewChild) -> Result<StartedChild, Error>;
+
+    /// Asks a child to stop.
+    fn stop_child(&self, id: &JobId);
+}
+
 /// The context of a running job. It changes the record only by publishing an outcome.
 pub struct Context<'a> {
     pub(in crate::job) job: &'a Header,
@@ -49,6 +79,8 @@ pub struct Context<'a> {
     pub(in crate::job) config: &'a Config,
     pub(in crate::job) data: &'a DataDirectory,
     pub(in crate::job) recorder: &'a dyn OutcomeRecorder,
+    /// The engine, for a job on many servers.
+    pub(in crate::job) children: &'a dyn ChildJobs,
     pub(in crate::job) outputs: &'a Outputs,
     /// Connections to the job's server.
     pub(in crate::job) pool: &'a Pool,

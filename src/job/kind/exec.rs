@@ -14,6 +14,7 @@ use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
+use crate::shell::only_reads;
 use crate::ssh::Bound;
 
 /// Runs a command.
@@ -75,6 +76,10 @@ impl Kind for Exec {
 
     fn changes_server(&self) -> bool {
         true
+    }
+
+    fn may_change(&self) -> bool {
+        !only_reads(&self.cmd)
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

@@ -42,6 +42,9 @@ pub struct Interactive {
     /// Answers by prompt. A record has them masked where they might be secrets.
     #[serde(default)]
     pub responses: Responses,
+    /// Answers by server and prompt, which precede the others there.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    by_server: IndexMap<String, Responses>,
 }
 
 fn yes() -> bool {
@@ -62,7 +65,20 @@ impl Interactive {
             flag: Always,
             auto_respond,
             responses,
+            by_server: IndexMap::new(),
         }
+    }
+
+    /// The same with answers by server.
+    pub fn by_server(self, by_server: IndexMap<String, Responses>) -> Self {
+        Self { by_server, ..self }
+    }
+
+    fn all_responses(&mut self) -> impl Iterator<Item = (&String, &mut String)> {
+        self.by_server
+            .values_mut()
+            .chain([&mut self.responses])
+            .flatten()
     }
 }
 
@@ -82,13 +98,14 @@ impl Kind for Interactive {
     }
 
     fn again(&self, id: &JobId) -> Result<Self, Error> {
-        if self.responses.values().any(|answer| answer == MASK) {
+        let mut again = self.clone();
+        if again.all_responses().any(|(_, answer)| answer == MASK) {
             return Err(Error::NotRetryable {
                 id: id.to_string(),
                 reason: "its record does not hold its answers, which may be secrets".to_owned(),
             });
         }
-        Ok(self.clone())
+        Ok(again)
     }
 
     fn tool(&self) -> &'static str {
@@ -99,7 +116,33 @@ impl Kind for Interactive {
         true
     }
 
+    fn check_targets(&self, targets: &[String]) -> Result<(), Error> {
+        let mut named = self.by_server.keys();
+        let stranger = named.find(|alias| !targets.contains(alias));
+        stranger.map_or(Ok(()), |alias| {
+            let problem =
+                format!("has answers for `{alias}`, which is none of the servers of this call");
+            Err(Error::invalid("responses", problem))
+        })
+    }
+
+    fn for_server(&self, alias: &str) -> Result<Self, Error> {
+        let mut own = self.by_server.get(alias).cloned().unwrap_or_default();
+        for (prompt, answer) in &self.responses {
+            own.entry(prompt.clone()).or_insert_with(|| answer.clone());
+        }
+        Ok(Self {
+            responses: own,
+            by_server: IndexMap::new(),
+            ..self.clone()
+        })
+    }
+
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
+        if !self.by_server.is_empty() {
+            let problem = "has answers by server, and `alias` names one: give {prompt: answer}";
+            return Err(Error::invalid("responses", problem));
+        }
         guard.may_run(&self.cmd)?;
         guard.may_answer(&self.cmd, &self.responses)
     }
@@ -109,7 +152,7 @@ impl Kind for Interactive {
     }
 
     fn hide_secrets(&mut self, alias: &str) -> bool {
-        for (prompt, answer) in &mut self.responses {
+        for (prompt, answer) in self.all_responses() {
             if !secrecy::is_harmless(prompt, answer) {
                 MASK.clone_into(answer);
             }

@@ -7,6 +7,7 @@ mod context;
 pub mod detached;
 pub mod exec;
 pub mod file_query;
+pub mod fleet;
 mod incomplete;
 pub mod interactive;
 pub mod probe;
@@ -32,7 +33,7 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::secret::hide_of;
 use command::{CommandOutcome, Exit};
-pub use context::{Context, JobStart, OutcomeRecorder};
+pub use context::{ChildJobs, Context, JobStart, NewChild, OutcomeRecorder, StartedChild};
 use detached::Remote;
 
 /// A kind of job: what a call asks for. Everything that a retry needs is serialised into the record.
@@ -84,6 +85,43 @@ pub trait Kind {
 
     /// Refuses a job that the guard does not allow. Read-only servers are checked elsewhere.
     fn authorize(&self, guard: &Guard) -> Result<(), Error>;
+
+    /// Refuses a job that may not be done on this server.
+    fn admit(&self, alias: &str, guard: &Guard) -> Result<(), Error> {
+        guard.check_alias(alias)?;
+        if self.changes_server() {
+            guard.may_change(alias, self.tool())?;
+        }
+        self.authorize(guard)
+    }
+
+    /// Refuses servers that do not fit the arguments.
+    fn check_targets(&self, _targets: &[String]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Returns the job for one of many servers.
+    fn for_server(&self, _alias: &str) -> Result<Self, Error>
+    where
+        Self: Sized + Clone,
+    {
+        Ok(self.clone())
+    }
+
+    /// Returns whether it may change something on its server, as far as its words tell.
+    fn may_change(&self) -> bool {
+        self.changes_server()
+    }
+
+    /// Returns whether it ends with a check of what it has changed.
+    fn has_check(&self) -> bool {
+        false
+    }
+
+    /// Returns whether undo can take back what it changes.
+    fn can_be_undone(&self) -> bool {
+        false
+    }
 
     /// The commands in it. Answers show the beginning of a long one.
     fn commands(&mut self) -> Vec<&mut String> {
@@ -234,6 +272,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// Returns the job for one of many servers.
+            pub(super) fn for_server(&self, alias: &str) -> Result<Self, Error> {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(spec) => spec.for_server(alias).map(Self::$name),)*
+                }
+            }
+
             /// Returns the outcome in the record of a job that has not run yet.
             pub(super) fn begin(&self, id: &JobId) -> Outcome {
                 match self {
@@ -297,6 +342,8 @@ kinds! {
     FileLookup(file_query::FileLookup),
     /// A question of a monitoring tool.
     Probe(probe::Probe),
+    /// A job on many servers.
+    Fleet(fleet::Fleet),
     /// For tests.
     #[cfg(test)]
     Sleep(sleep::Sleep),

@@ -16,7 +16,7 @@ use crate::job::header::Header;
 use crate::job::outputs::Streams;
 use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
-use crate::shell::is_streaming;
+use crate::shell::{is_streaming, only_reads};
 use crate::ssh::command::sequence::{self, BoundedCommand};
 use crate::ssh::{Bound, ExitOutcome, HEAD, TAIL};
 use crate::text::{abridge, share, tell_loss};
@@ -200,6 +200,10 @@ impl Kind for Sequence {
 
     fn changes_server(&self) -> bool {
         true
+    }
+
+    fn may_change(&self) -> bool {
+        !self.commands.iter().all(|step| only_reads(step.command()))
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

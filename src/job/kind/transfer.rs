@@ -31,6 +31,9 @@ use crate::text::in_bytes;
 /// The interval at which the record is told of a transfer's progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Stands for each server's alias in local paths of a transfer with several.
+const ALIAS: &str = "{alias}";
+
 /// Destinations that an answer names.
 const DESTINATIONS: usize = 5;
 
@@ -385,6 +388,38 @@ impl Kind for Transfer {
 
     fn changes_server(&self) -> bool {
         self.0.direction != Direction::Download && !self.0.options.dry_run
+    }
+
+    /// A download from several servers needs a place for each.
+    fn check_targets(&self, _targets: &[String]) -> Result<(), Error> {
+        let mut entries = self.0.entries.iter();
+        if self.0.direction != Direction::Download
+            || entries.all(|entry| entry.local.contains(ALIAS))
+        {
+            return Ok(());
+        }
+        let parameter = if self.0.patterns { "files" } else { "local" };
+        let problem = format!(
+            "needs {ALIAS} in each local path, so that the files of each server get a place of their own"
+        );
+        Err(Error::invalid(parameter, problem))
+    }
+
+    fn for_server(&self, alias: &str) -> Result<Self, Error> {
+        let mut request = self.0.clone();
+        let mut entries = request.entries.iter_mut();
+        if entries.any(|entry| entry.local.contains(ALIAS)) && alias.contains(['/', '\\']) {
+            let problem = format!("holds a slash, so that it cannot stand for {ALIAS} in a path");
+            return Err(Error::invalid("alias", problem));
+        }
+        for entry in &mut request.entries {
+            entry.local = entry.local.replace(ALIAS, alias);
+        }
+        Ok(Self(request))
+    }
+
+    fn can_be_undone(&self) -> bool {
+        true
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

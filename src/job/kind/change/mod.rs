@@ -93,6 +93,14 @@ impl Kind for Change {
         !self.request.dry_run
     }
 
+    fn has_check(&self) -> bool {
+        self.request.check.is_some()
+    }
+
+    fn can_be_undone(&self) -> bool {
+        true
+    }
+
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         let path = &self.request.path;
         let spelled =

@@ -11,6 +11,7 @@ mod plan;
 mod put_back;
 mod work;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -35,6 +36,9 @@ pub struct Undo {
     tool: String,
     /// The task.
     undone_task: String,
+    /// The child tasks that are undone, by server, where the task ran on several.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    by_server: IndexMap<String, String>,
     /// True if it is only shown what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -52,10 +56,16 @@ impl Undo {
         Self {
             tool: TOOL.to_owned(),
             undone_task: task.to_owned(),
+            by_server: IndexMap::new(),
             dry_run,
             force,
             is_here,
         }
+    }
+
+    /// The same for a task that ran on several servers: its child tasks, by server.
+    pub fn by_server(self, by_server: IndexMap<String, String>) -> Self {
+        Self { by_server, ..self }
     }
 }
 
@@ -80,6 +90,19 @@ impl Kind for Undo {
 
     fn changes_server(&self) -> bool {
         !self.dry_run && !self.is_here
+    }
+
+    fn for_server(&self, alias: &str) -> Result<Self, Error> {
+        let task = self.by_server.get(alias).unwrap_or(&self.undone_task);
+        Ok(Self {
+            undone_task: task.clone(),
+            by_server: IndexMap::new(),
+            ..self.clone()
+        })
+    }
+
+    fn can_be_undone(&self) -> bool {
+        true
     }
 
     /// Each file is judged once it is known.

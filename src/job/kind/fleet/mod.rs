@@ -1,0 +1,197 @@
+//! A job on many servers: a parent, and a child on each server.
+//!
+//! The parent's record holds the servers in their order, the work of each, and the brakes. Each child is an
+//! ordinary job: policy, read-only servers, record, output, cancel, retry and detach hold for it as for any other.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `template` | the work of each child, as the record nests it |
+//! | `brakes` | how many at a time, and when to stop |
+//! | `child`, `outcome` | the outcome on each server, and on all |
+//! | `rollout` | starting the children and following them |
+
+mod brakes;
+mod child;
+mod outcome;
+mod rollout;
+mod template;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::context::Context;
+use super::{Kind, Spec, is_of_type};
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::job::answer::ShownOutput;
+use crate::job::ending::Ending;
+use crate::job::fields::take;
+use crate::job::header::Header;
+use crate::job::id::JobId;
+pub use brakes::{Brakes, OnFailure, Tolerance};
+pub use child::{Child, ChildEnd, ChildState};
+pub use outcome::FleetOutcome;
+use template::Template;
+
+/// The `type` of its records.
+const FLEET: &str = "fleet";
+
+/// Does the same on many servers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fleet {
+    /// The servers, in their order.
+    targets: Vec<String>,
+    /// The work on each.
+    each: Template,
+    /// The limits of a change.
+    #[serde(default)]
+    brakes: Brakes,
+}
+
+impl Fleet {
+    /// The same work on these servers. Brakes that do not fit the work are refused.
+    pub fn new(targets: Vec<String>, each: Spec, brakes: Brakes) -> Result<Self, Error> {
+        each.kind().check_targets(&targets)?;
+        brakes.check(each.kind())?;
+        Ok(Self {
+            targets,
+            each: Template::of(each),
+            brakes,
+        })
+    }
+
+    /// The work on each server.
+    pub(in crate::job) fn each(&self) -> &Spec {
+        self.each.spec()
+    }
+
+    /// The same work on the servers on which it did not succeed, or was put back.
+    pub(in crate::job) fn again_where_needed(
+        &self,
+        id: &JobId,
+        outcome: &FleetOutcome,
+    ) -> Result<Self, Error> {
+        let targets = outcome.unfinished();
+        if targets.is_empty() {
+            return Err(Error::NotRetryable {
+                id: id.to_string(),
+                reason: "it is done on each of its servers".to_owned(),
+            });
+        }
+        Ok(Self {
+            targets,
+            each: Template::of(self.each().again(id)?),
+            brakes: self.brakes.clone(),
+        })
+    }
+
+    /// Takes over how far the children of a process that is gone had come. `find` looks up their records.
+    pub(in crate::job) fn settle(
+        &self,
+        outcome: &mut FleetOutcome,
+        find: impl Fn(&JobId) -> Option<ChildEnd>,
+    ) {
+        outcome.settle(self.brakes.check.is_some(), find);
+    }
+
+    /// The servers on which it may not be done, with the reasons.
+    fn refusals(&self, guard: &Guard) -> Vec<(String, Error)> {
+        let admit = |alias: &String| self.each().for_server(alias)?.kind().admit(alias, guard);
+        let targets = self.targets.iter();
+        targets
+            .filter_map(|alias| Some((alias.clone(), admit(alias).err()?)))
+            .collect()
+    }
+}
+
+impl Kind for Fleet {
+    type Outcome = FleetOutcome;
+
+    fn record_type(&self) -> &'static str {
+        FLEET
+    }
+
+    fn describes(record: &Map<String, Value>) -> bool {
+        is_of_type(record, FLEET)
+    }
+
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        take(record)
+    }
+
+    fn is_retryable(&self) -> bool {
+        self.each().kind().is_retryable()
+    }
+
+    fn begin(&self, _id: &JobId) -> FleetOutcome {
+        FleetOutcome::of(&self.targets)
+    }
+
+    fn tool(&self) -> &'static str {
+        self.each().kind().tool()
+    }
+
+    /// It has no server of its own: each child is checked.
+    fn changes_server(&self) -> bool {
+        false
+    }
+
+    /// Refuses what may change something unless all servers allow it. What only reads leaves out those that
+    /// do not.
+    fn admit(&self, _alias: &str, guard: &Guard) -> Result<(), Error> {
+        self.authorize(guard)
+    }
+
+    fn authorize(&self, guard: &Guard) -> Result<(), Error> {
+        if let Some(check) = &self.brakes.check {
+            guard.may_run(check)?;
+        }
+        let refusals = self.refusals(guard);
+        let stops = self.each().kind().may_change() || refusals.len() == self.targets.len();
+        let (servers, mut reasons): (Vec<_>, Vec<_>) = refusals.into_iter().unzip();
+        if !stops || reasons.is_empty() {
+            return Ok(());
+        }
+        Err(Error::RefusedOn {
+            servers,
+            of: self.targets.len(),
+            reason: Box::new(reasons.swap_remove(0)),
+        })
+    }
+
+    fn commands(&mut self) -> Vec<&mut String> {
+        let check = self.brakes.check.iter_mut();
+        let each = self.each.spec_mut().kind_mut().commands();
+        each.into_iter().chain(check).collect()
+    }
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        let check = self.brakes.check.iter_mut();
+        let each = self.each.spec_mut().kind_mut().texts();
+        each.into_iter().chain(check).collect()
+    }
+
+    fn hide_secrets(&mut self, _expression: &str) -> bool {
+        let mut is_masked = false;
+        for alias in &self.targets {
+            is_masked |= self.each.spec_mut().kind_mut().hide_secrets(alias);
+            if let Some(check) = &mut self.brakes.check {
+                is_masked |= super::hide_text(alias, check);
+            }
+        }
+        is_masked
+    }
+
+    fn summary(&self) -> String {
+        self.each().kind().summary()
+    }
+
+    async fn run(&self, context: &Context<'_>) -> (Ending, FleetOutcome) {
+        // Boxed: what it holds while it waits is large.
+        Box::pin(rollout::run(self, context)).await
+    }
+
+    fn render(job: &Header, outcome: &FleetOutcome, _shown: &ShownOutput) -> String {
+        outcome.text(job).end()
+    }
+}
