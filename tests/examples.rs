@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::helper::{Answer, Fixture, Sshd, assert_has, write};
 
 /// The examples' tools, in the order of the original's documentation.
-const TOOLS: [&str; 25] = [
+const TOOLS: [&str; 26] = [
     "server_add",
     "server_add",
     "task_exec",
