@@ -147,15 +147,24 @@ impl SftpClient {
 
     /// Sends a request. The server handles requests in the order in which they are sent.
     pub(crate) fn send(&self, request: RequestPacket) -> PendingResponse {
+        self.send_kept(request).0
+    }
+
+    /// Sends a request, and returns its packet too; an empty one if the session has ended.
+    pub(crate) fn send_kept(&self, request: RequestPacket) -> (PendingResponse, Bytes) {
         let (answer, pending) = oneshot::channel();
+        let mut packet = Bytes::new();
         let mut outstanding = lock(&self.outstanding);
         match outstanding.add(&request, answer) {
-            // Under the lock, so that numbers are sent in order. If the writer is gone, so are the
-            // answers.
-            Some(number) => drop(self.queue.send(request.finish(number))),
+            Some(number) => {
+                packet = request.finish(number);
+                // Under the lock, so that numbers are sent in order. If the writer is gone, so are the
+                // answers.
+                drop(self.queue.send(packet.clone()));
+            }
             None => self.ended.cancel(),
         }
-        PendingResponse(pending)
+        (PendingResponse(pending), packet)
     }
 
     /// Round trip time.

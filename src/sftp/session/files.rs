@@ -6,7 +6,7 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::client::PendingResponse;
-use crate::sftp::session::{SftpSession, unexpected_response};
+use crate::sftp::session::{SftpSession, WriteBuffers, unexpected_response};
 use crate::sftp::wire::{Attributes, PacketType, RequestPacket, Response, flags};
 
 /// Extension that syncs an open file to disk.
@@ -35,7 +35,18 @@ pub(crate) struct WritePacket {
 impl WritePacket {
     /// Creates a write of at most `most` bytes at `offset`.
     pub(crate) fn new(handle: &FileHandle, offset: u64, most: usize) -> Self {
-        let request = RequestPacket::new(PacketType::Write, handle.0.len() + 16 + most)
+        Self::in_buffer(Vec::new(), handle, offset, most)
+    }
+
+    /// Creates the same in the memory of an earlier one.
+    pub(crate) fn in_buffer(
+        buffer: Vec<u8>,
+        handle: &FileHandle,
+        offset: u64,
+        most: usize,
+    ) -> Self {
+        let more = handle.0.len() + 16 + most;
+        let request = RequestPacket::in_buffer(buffer, PacketType::Write, more)
             .put_string(&handle.0)
             .put_u64(offset)
             .put_u32(0);
@@ -163,6 +174,13 @@ impl SftpSession {
     /// Sends a write.
     pub(crate) fn write(&self, write: WritePacket) -> PendingResponse {
         self.client.send(write.finished())
+    }
+
+    /// Sends a write, whose memory is used again once it is sent.
+    pub(crate) fn write_from(&self, buffers: &WriteBuffers, write: WritePacket) -> PendingResponse {
+        let (pending, packet) = self.client.send_kept(write.finished());
+        buffers.lend(packet);
+        pending
     }
 
     /// Sets the given attributes of an open file.

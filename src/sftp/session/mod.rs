@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `files`, `paths` | requests on open files, and on paths |
+//! | `write_buffers` | the memory of a file's writes |
 //! | `filesystem`, `rename_over` | a server's files as a [`Filesystem`](super::filesystem::Filesystem); safe replacement |
 //! | `file_reader`, `remote_file` | reads of an open file in order; a file that is open as long as needed |
 //! | `client`, `outstanding` | requests sent, answers matched by their numbers |
@@ -20,11 +21,13 @@ pub(super) mod remote_file;
 mod rename_over;
 pub(super) mod shell_server;
 mod start;
+mod write_buffers;
 
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 pub(crate) use files::{FileHandle, PRIVATE, Presence, WritePacket};
+pub(crate) use write_buffers::WriteBuffers;
 
 use crate::error::Error;
 use crate::sftp::error::{Result, SftpError};

@@ -102,7 +102,13 @@ pub(crate) struct RequestPacket {
 impl RequestPacket {
     /// Creates a request with room for `more` bytes. Its number is set when it is sent.
     pub(crate) fn new(kind: PacketType, more: usize) -> Self {
-        let mut bytes = Vec::with_capacity(Self::HEAD + more);
+        Self::in_buffer(Vec::new(), kind, more)
+    }
+
+    /// Creates a request in the memory of an earlier one.
+    pub(crate) fn in_buffer(mut bytes: Vec<u8>, kind: PacketType, more: usize) -> Self {
+        bytes.clear();
+        bytes.reserve_exact(Self::HEAD + more);
         bytes.extend_from_slice(&[0; 4]);
         bytes.push(kind as u8);
         bytes.extend_from_slice(&[0; 4]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::sftp::error::Result;
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::remote_file::RemoteFile;
-use crate::sftp::session::{FileHandle, SftpSession, WritePacket};
+use crate::sftp::session::{FileHandle, SftpSession, WriteBuffers, WritePacket};
 use crate::sftp::transfer::context::ResumeState;
 use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
 use crate::sftp::transfer::local_file::is_hole;
@@ -16,6 +16,7 @@ use crate::sftp::transfer::progress::TransferProgress;
 #[derive(Clone)]
 pub(crate) struct Stripes {
     handles: Arc<[FileHandle]>,
+    buffers: WriteBuffers,
     /// Length of each write.
     pub(crate) length: usize,
 }
@@ -23,7 +24,8 @@ pub(crate) struct Stripes {
 impl Stripes {
     /// Creates the write at `offset`.
     pub(crate) fn packet(&self, offset: u64) -> WritePacket {
-        WritePacket::new(&self.handles[self.session(offset)], offset, self.length)
+        let handle = &self.handles[self.session(offset)];
+        WritePacket::in_buffer(self.buffers.take(), handle, offset, self.length)
     }
 
     /// Index of the session for a write at `offset`.
@@ -59,6 +61,7 @@ impl<'a> StripeSender<'a> {
             outstanding: sessions.iter().map(|_| VecDeque::new()).collect(),
             stripes: Stripes {
                 handles: handles.into(),
+                buffers: WriteBuffers::default(),
                 length: transfer.session.limits.write,
             },
             sessions,
@@ -92,7 +95,8 @@ impl<'a> StripeSender<'a> {
             let arrived = arrived.unwrap_or(offset).max(self.start);
             self.state.set_arrived(arrived, self.progress);
         }
-        self.outstanding[stripe].push_back((offset, session.write(write)));
+        let pending = session.write_from(&self.stripes.buffers, write);
+        self.outstanding[stripe].push_back((offset, pending));
         Ok(())
     }
 
