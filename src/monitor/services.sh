@@ -12,24 +12,28 @@ ask() {
         echo "$code"
     fi
 }
-ask systemd systemctl list-units --type=service --all --no-pager --no-legend --plain
-if command -v systemctl >/dev/null 2>&1; then
-    echo '@@ systemd restarts'
-    systemctl show --property=Id,NRestarts '*.service' 2>/dev/null </dev/null | awk -F= '
-        $1 == "Id" { name = $2 }
-        $1 == "NRestarts" { count = $2 }
-        $0 == "" { if (count > 0) print name, count; count = 0 }
-        END { if (count > 0) print name, count }'
-fi
-if [ -n "$engine" ]; then
-    ask docker docker ps --all --format '{{.Names}}	{{.Image}}	{{.State}}	{{.Status}}'
-    case $engine in
-    *podman)
-        echo '@@ docker note'
-        echo 'these are of Podman, for Docker was not found'
-        ;;
-    esac
-fi
+of_systemd() {
+    ask systemd systemctl list-units --type=service --all --no-pager --no-legend --plain
+    if command -v systemctl >/dev/null 2>&1; then
+        echo '@@ systemd restarts'
+        systemctl show --property=Id,NRestarts '*.service' 2>/dev/null </dev/null | awk -F= '
+            $1 == "Id" { name = $2 }
+            $1 == "NRestarts" { count = $2 }
+            $0 == "" { if (count > 0) print name, count; count = 0 }
+            END { if (count > 0) print name, count }'
+    fi
+}
+of_docker() {
+    if [ -n "$engine" ]; then
+        ask docker docker ps --all --format '{{.Names}}	{{.Image}}	{{.State}}	{{.Status}}'
+        case $engine in
+        *podman)
+            echo '@@ docker note'
+            echo 'these are of Podman, for Docker was not found'
+            ;;
+        esac
+    fi
+}
 # pm2_list: PM2's processes. What PM2 prints holds the whole environment of each, secrets included, and
 # goes no further than this.
 pm2_list() {
@@ -55,19 +59,28 @@ pm2_list() {
             })));
         });'
 }
-if command -v pm2 >/dev/null 2>&1; then
-    echo '@@ pm2'
-    if pm2_lives; then
-        pm2_list 2>&1
-        code=$?
-    else
-        echo '[]'
-        code=0
-        echo '@@ pm2 note'
-        echo 'its daemon is not running'
+of_pm2() {
+    if command -v pm2 >/dev/null 2>&1; then
+        echo '@@ pm2'
+        if pm2_lives; then
+            pm2_list 2>&1
+            code=$?
+        else
+            echo '[]'
+            code=0
+            echo '@@ pm2 note'
+            echo 'its daemon is not running'
+        fi
+        echo
+        echo '@@ pm2 status'
+        echo "$code"
     fi
-    echo
-    echo '@@ pm2 status'
-    echo "$code"
-fi
-true
+}
+# At the same time, because some take half a second. Each pipe holds back what comes too early.
+of_pm2 | {
+    of_docker | {
+        of_systemd
+        cat
+    }
+    cat
+}

@@ -16,8 +16,7 @@ use crate::audit::{CallOutcome, CalledServers};
 use crate::config::Structured;
 use crate::error::Error;
 use crate::fault::caught;
-use crate::fleet::TargetExpression;
-use crate::fs::blocking;
+use crate::fs::in_place;
 use crate::guard::Access;
 use crate::reply::{refused_arguments, shorten_text_beside_facts, take_outcome};
 use crate::secret::{hide, hide_in};
@@ -67,7 +66,7 @@ impl GatedCall {
         run: impl Future<Output = A> + Send + 'static,
     ) -> A {
         app.remember_secrets().await;
-        let audited = match self.begin_audit(app).await {
+        let audited = match self.begin_audit(app) {
             Ok(audited) => audited,
             Err(error) => return A::refusal(error),
         };
@@ -93,7 +92,7 @@ impl GatedCall {
             answer.shorten();
         }
         if let Some(call) = audited
-            && let Err(error) = self.end_audit(app, &call, outcome).await
+            && let Err(error) = self.end_audit(app, &call, outcome)
         {
             let tool = &self.name;
             let notice = format!("the audit trail lacks the end of this call of {tool}: {error}");
@@ -108,22 +107,21 @@ impl GatedCall {
     }
 
     /// Begins the call in the audit trail, if its class is audited. After an error, it must not run.
-    async fn begin_audit(&self, app: &App) -> Result<Option<String>, Error> {
+    fn begin_audit(&self, app: &App) -> Result<Option<String>, Error> {
         if !self.access.is_audited() {
             return Ok(None);
         }
-        let (calls, servers) = (Arc::clone(app.calls()), self.called_servers(app));
-        let (name, arguments) = (self.name.clone(), Arc::clone(&self.arguments));
-        let secrets = Arc::clone(&self.secrets);
-        blocking(move || calls.begin(&name, &arguments, &secrets, servers))
-            .await
-            .map(Some)
+        let servers = self.called_servers(app);
+        let begin = || {
+            let calls = app.calls();
+            calls.begin(&self.name, &self.arguments, &self.secrets, servers)
+        };
+        in_place(begin).map(Some)
     }
 
-    async fn end_audit(&self, app: &App, call: &str, outcome: CallOutcome) -> Result<(), Error> {
-        let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
-        let call = call.to_owned();
-        blocking(move || calls.end(&call, outcome, host_key)).await
+    fn end_audit(&self, app: &App, call: &str, outcome: CallOutcome) -> Result<(), Error> {
+        let host_key = self.host_key(app);
+        in_place(|| app.calls().end(call, outcome, host_key))
     }
 
     /// The servers that the call is for, as far as its arguments tell.
