@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 mod comparison;
+mod fleet;
 mod line;
 mod mcp;
 mod mirrors;
@@ -282,6 +283,7 @@ fn near(sshd: &Sshd, place: &Path) {
     setup.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
     setup.mirrors(&place, rounds());
     setup.tunnels(rounds());
+    fleet::compare(&programs[0], &place, rounds(), &mut setup.table);
     setup.table.print();
     let in_all = setup.memory();
     let figures = setup.servers.iter().zip(after_calls).zip(in_all);

@@ -71,6 +71,19 @@ impl Program {
         }
     }
 
+    /// The same program with other servers, which these arguments of `server_add` describe.
+    pub fn with_servers(&self, data: PathBuf, logins: impl Iterator<Item = Value>) -> Self {
+        std::fs::create_dir_all(&data).expect("a folder");
+        let mut mcp = Mcp::start(&self.command, &data);
+        for login in logins {
+            mcp.call("server_add", &login);
+        }
+        Self {
+            data,
+            ..self.clone()
+        }
+    }
+
     /// Starts a process. It has no connection yet.
     pub fn start(&self) -> Server {
         let mcp = Mcp::start(&self.command, &self.data);

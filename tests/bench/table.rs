@@ -45,7 +45,7 @@ impl Table {
 
     /// Adds a comparison, if the command line asks for it. Ratios are those of the first program to each other one.
     pub fn compare(&mut self, what: &str, rounds: u64, peers: Vec<Peer<'_>>) {
-        if !is_asked_for(&format!("{}: {what}", self.title)) {
+        if !self.has_to_show(what) {
             return;
         }
         let all = comparison::run(&self.place, rounds, peers);
@@ -62,6 +62,11 @@ impl Table {
             let cpu = used.map(|(ours, theirs)| ours.div_duration_f64(theirs));
             self.row("", other, [Some(time), cpu].map(shown_ratio));
         }
+    }
+
+    /// Returns whether the command line asks for a row.
+    pub fn has_to_show(&self, what: &str) -> bool {
+        is_asked_for(&format!("{}: {what}", self.title))
     }
 
     fn row(&mut self, what: &str, figures: &Figures, [time, cpu]: [String; 2]) {
