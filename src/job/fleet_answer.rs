@@ -1,5 +1,6 @@
 //! The answer about a job on many servers: its outcome, and the outputs of all, equal ones once.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
@@ -33,19 +34,59 @@ impl Jobs {
         outcome: &FleetOutcome,
         view: &OutputView,
     ) -> Result<String, Error> {
-        let mut reports = Vec::new();
-        for child in &outcome.children {
-            reports.push(self.report(job, outcome, child, view).await?);
+        let reports = self.reports(job, outcome, view).await?;
+        self.folded(job, outcome, &reports, view).await
+    }
+
+    /// The same with `facts` in the place of what these servers have printed, or with the reason for which it could
+    /// not be read.
+    pub async fn text_of_facts(
+        &self,
+        job: &Job,
+        outcome: &FleetOutcome,
+        mut facts: HashMap<String, Result<String, String>>,
+    ) -> Result<String, Error> {
+        let view = OutputView::default();
+        let mut reports = self.reports(job, outcome, &view).await?;
+        for report in &mut reports {
+            match facts.remove(&report.alias) {
+                Some(Ok(text)) => (report.output, report.digest) = (text, None),
+                Some(Err(reason)) => report.outcome = ChildOutcome::Failed { reason },
+                None => {}
+            }
         }
+        self.folded(job, outcome, &reports, &view).await
+    }
+
+    async fn folded(
+        &self,
+        job: &Job,
+        outcome: &FleetOutcome,
+        reports: &[ChildReport],
+        view: &OutputView,
+    ) -> Result<String, Error> {
         let head = if job.status.is_live() {
             self.text_of_live(job).await?
         } else {
             outcome.text(job).end()
         };
         let budget = view.budget().saturating_sub(head.len());
-        let folded = fold(job.id.as_str(), &reports, budget);
+        let folded = fold(job.id.as_str(), reports, budget);
         let newline = if folded.is_empty() { "" } else { "\n" };
         Ok(format!("{head}{newline}{folded}"))
+    }
+
+    async fn reports(
+        &self,
+        job: &Job,
+        outcome: &FleetOutcome,
+        view: &OutputView,
+    ) -> Result<Vec<ChildReport>, Error> {
+        let mut reports = Vec::new();
+        for child in &outcome.children {
+            reports.push(self.report(job, outcome, child, view).await?);
+        }
+        Ok(reports)
     }
 
     /// The report about one server, with the output of its child.

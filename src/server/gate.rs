@@ -16,6 +16,7 @@ use crate::audit::{CallOutcome, CalledServers};
 use crate::config::Structured;
 use crate::error::Error;
 use crate::fault::caught;
+use crate::fleet::TargetExpression;
 use crate::fs::in_place;
 use crate::guard::Access;
 use crate::reply::{refused_arguments, shorten_text_beside_facts, take_outcome};

@@ -38,6 +38,11 @@ struct HandedOff<'j> {
 impl<T: Serialize> Json<T> {
     /// Answers with facts and the text that says them.
     pub(super) fn new(text: impl Into<String>, facts: &T) -> Result<Self, Error> {
+        Self::with(text, facts)
+    }
+
+    /// Answers with other facts than a `T`, such as those of several servers.
+    pub(super) fn with(text: impl Into<String>, facts: &impl Serialize) -> Result<Self, Error> {
         Reply::new(text, facts).map(Self::of)
     }
 

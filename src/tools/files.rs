@@ -9,7 +9,7 @@ use super::{Call, Parameters, Quantity, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::file_query::{FileQuery, ListQuery, ReadQuery, SearchQuery, SortKey};
-use crate::fleet::Targets;
+use crate::fleet::TargetExpression;
 use crate::guard::Access;
 use crate::job::OutputView;
 use crate::job::kind::file_query::FileLookup;
@@ -22,7 +22,7 @@ const WHOLE: usize = 1024 * 1024;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ReadFile {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Path on the server; ~/ is the home directory.
     path: String,
     /// First line.
@@ -49,7 +49,7 @@ struct ReadFile {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ListFiles {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Path on the server; ~/ is the home directory.
     path: String,
     /// Levels below it. Default 1.
@@ -69,7 +69,7 @@ struct ListFiles {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct SearchFiles {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Path on the server; ~/ is the home directory.
     path: String,
     /// Regular expression, for a line.
@@ -91,22 +91,23 @@ fn number(quantity: Option<Quantity>) -> Option<u64> {
 }
 
 impl App {
-    /// Puts a question about files to a server in a job, and replies with what came of it.
-    async fn look_up(&self, call: &Call, alias: &str, query: FileQuery) -> Result<Reply, Error> {
+    /// Puts a question about files to one server or several in a job, and replies with what came of it.
+    async fn look_up(
+        &self,
+        call: &Call,
+        servers: &TargetExpression,
+        query: FileQuery,
+    ) -> Result<Reply, Error> {
         query.check()?;
+        let servers = self.targets(servers)?;
+        let whole = servers.is_single().then_some(WHOLE);
         let view = OutputView {
-            most: Some(WHOLE),
+            most: whole,
             ..OutputView::default()
         };
         let start = Start::of(FileLookup(query), None);
-        self.run(
-            call,
-            Targets::single(alias),
-            start,
-            WaitFor::Completion,
-            &view,
-        )
-        .await
+        self.run(call, servers, start, WaitFor::Completion, &view)
+            .await
     }
 }
 

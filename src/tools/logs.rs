@@ -5,12 +5,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::monitor::ProbeResult;
-use super::{Call, Parameters, Quantity, Viewed};
+use super::{Call, Parameters, Quantity, Viewed, WaitFor};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::TargetExpression;
 use crate::guard::Access;
+use crate::job::kind::probe::Probe;
 use crate::job::{Job, OutputView, Stream};
 use crate::monitor::Question;
 use crate::reply::Reply;
@@ -20,7 +23,7 @@ use crate::time::brief;
 #[serde(deny_unknown_fields)]
 struct Pm2Logs {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Only this application.
     app: Option<String>,
     /// Lines of each log.
@@ -36,7 +39,7 @@ struct Pm2Logs {
 #[serde(deny_unknown_fields)]
 struct DockerLogs {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Its name or ID.
     container: String,
     /// Last lines to show.
@@ -54,7 +57,7 @@ struct DockerLogs {
 #[serde(deny_unknown_fields)]
 struct TailFile {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Path on the server; ~/ is the home directory.
     filepath: String,
     /// Last lines to show.
@@ -90,6 +93,26 @@ impl LogReport {
 }
 
 impl App {
+    /// Asks one server or several for a log, and replies with the part that a view shows.
+    async fn ask_for_log(
+        &self,
+        call: &Call,
+        servers: &TargetExpression,
+        question: Question,
+        source: String,
+        view: &OutputView,
+    ) -> Result<Reply, Error> {
+        let servers = self.targets(servers)?;
+        if !servers.is_single() {
+            let start = Start::of(Probe::new(question)?, None);
+            return self
+                .run(call, servers, start, WaitFor::Completion, view)
+                .await;
+        }
+        let asked = self.ask(call, &servers.expression, question).await?;
+        self.reply_with_log(source, asked, view).await
+    }
+
     /// Replies with the part of a log that a view shows.
     async fn reply_with_log(
         &self,
@@ -132,10 +155,10 @@ impl App {
             lines: pm2.lines.0,
             errors: pm2.errors,
         };
-        let asked = self.ask(&call, &pm2.alias, question).await?;
         let of = pm2.app.map(|app| format!(" of {app}"));
         let source = format!("PM2 logs{}", of.unwrap_or_default());
-        self.reply_with_log(source, asked, &viewed.view).await
+        self.ask_for_log(&call, &pm2.alias, question, source, &viewed.view)
+            .await
     }
 
     /// Show the last lines of a Docker container's log on a server.
@@ -159,8 +182,8 @@ impl App {
             since,
             timestamps,
         };
-        let asked = self.ask(&call, &alias, question).await?;
-        self.reply_with_log(source, asked, &viewed.view).await
+        self.ask_for_log(&call, &alias, question, source, &viewed.view)
+            .await
     }
 
     /// Show the last lines of a file on a server.
@@ -176,7 +199,7 @@ impl App {
             filepath: tail.filepath,
             lines: tail.lines.0,
         };
-        let asked = self.ask(&call, &tail.alias, question).await?;
-        self.reply_with_log(source, asked, &viewed.view).await
+        self.ask_for_log(&call, &tail.alias, question, source, &viewed.view)
+            .await
     }
 }

@@ -21,6 +21,7 @@
 //! | `view` | the arguments that say how much of an output an answer shows |
 //! | `data`, `outline` | answers with data, and their schemas |
 //! | `call` | the request behind a call: progress, and waiting for a job |
+//! | `fleet_facts` | the facts that several servers answer with |
 //! | `ask`, `elicitation` | questions to the person behind the client, and the form in which they are asked |
 //! | every other file | a family of tools |
 
@@ -38,6 +39,7 @@ mod elicitation;
 mod exec;
 mod explain;
 mod files;
+mod fleet_facts;
 mod history_list;
 mod import;
 mod lenient;

@@ -10,6 +10,7 @@ use super::name_pattern::part_of_name;
 use super::{Call, Json, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::TargetExpression;
 use crate::guard::Access;
 use crate::job::kind::probe::Probe;
 use crate::job::{Job, OutputView, StartOptions, Status, Stream};
@@ -23,14 +24,14 @@ use crate::monitor::services::{self, ServiceFilter, Services};
 #[serde(deny_unknown_fields)]
 struct ServerAlias {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OverviewOf {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Ask even if it was asked in the last two minutes.
     #[serde(default)]
     fresh: Switch,
@@ -40,7 +41,7 @@ struct OverviewOf {
 #[serde(deny_unknown_fields)]
 struct ServicesOf {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Details of those named so: `nginx`, `php*`.
     name: Option<String>,
     /// Details of those in this state: failed, inactive.
@@ -54,7 +55,7 @@ struct ServicesOf {
 #[serde(deny_unknown_fields)]
 struct Jails {
     /// Server alias.
-    alias: String,
+    alias: TargetExpression,
     /// Only this jail.
     jail: Option<String>,
 }
@@ -76,18 +77,28 @@ impl App {
         Parameters(OverviewOf { alias, fresh }): Parameters<OverviewOf>,
         call: Call,
     ) -> Result<Json<Overview>, Error> {
-        let place = self.servers().get(&alias)?.endpoint();
-        let recent = self.overviews().get(&alias, &place);
+        let servers = self.targets(&alias)?;
+        let read = |alias: &str, text: &str| {
+            let overview = overview::parse(text);
+            let overview = overview.ok_or_else(|| unknown_system(alias, "server_overview"))?;
+            let place = self.servers().get(alias)?.endpoint();
+            self.overviews().put(alias, &place, &overview);
+            Ok(overview)
+        };
+        if !servers.is_single() {
+            let question = Question::ServerOverview;
+            return self
+                .ask_all(&call, servers, question, read, Overview::line)
+                .await;
+        }
+        let alias = &servers.expression;
+        let place = self.servers().get(alias)?.endpoint();
+        let recent = self.overviews().get(alias, &place);
         if let Some(recent) = recent.filter(|_| !fresh.0) {
             return Json::new(recent.text(), &recent);
         }
-        let asked = self.ask(&call, &alias, Question::ServerOverview);
-        let read = |text: &str| {
-            let overview = overview::parse(text);
-            let overview = overview.ok_or_else(|| unknown_system(&alias, "server_overview"))?;
-            self.overviews().put(&alias, &place, &overview);
-            Ok(overview)
-        };
+        let asked = self.ask(&call, alias, Question::ServerOverview);
+        let read = |text: &str| read(alias, text);
         self.reply_with(asked.await?, read, Overview::text).await
     }
 
@@ -98,11 +109,12 @@ impl App {
         Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
         call: Call,
     ) -> Result<Json<Resources>, Error> {
-        let asked = self.ask(&call, &alias, Question::GetSystemResources);
-        let read = |text: &str| {
-            resources::parse(text).ok_or_else(|| unknown_system(&alias, "get_system_resources"))
+        let read = |alias: &str, text: &str| {
+            resources::parse(text).ok_or_else(|| unknown_system(alias, "get_system_resources"))
         };
-        self.reply_with(asked.await?, read, Resources::text).await
+        let question = Question::GetSystemResources;
+        let texts = (Resources::text, Resources::line);
+        self.put(&call, &alias, question, read, texts).await
     }
 
     /// Count a server's services (systemd, Docker, PM2), and show those that failed or restart.
@@ -118,9 +130,11 @@ impl App {
             state: services.state,
             all: services.all.0,
         };
-        let asked = self.ask(&call, &services.alias, Question::GetServicesStatus);
-        let read = |text: &str| Ok(services::parse(text, &filter));
-        self.reply_with(asked.await?, read, Services::text).await
+        let read = |_: &str, text: &str| Ok(services::parse(text, &filter));
+        let question = Question::GetServicesStatus;
+        let texts = (Services::text, Services::text);
+        self.put(&call, &services.alias, question, read, texts)
+            .await
     }
 
     /// Show a server's Fail2Ban jails and whom they banned.
@@ -130,9 +144,30 @@ impl App {
         Parameters(Jails { alias, jail }): Parameters<Jails>,
         call: Call,
     ) -> Result<Json<Fail2Ban>, Error> {
-        let asked = self.ask(&call, &alias, Question::GetFail2banStatus { jail });
-        let read = |text: &str| Ok(fail2ban::parse(text));
-        self.reply_with(asked.await?, read, Fail2Ban::text).await
+        let read = |_: &str, text: &str| Ok(fail2ban::parse(text));
+        let question = Question::GetFail2banStatus { jail };
+        let texts = (Fail2Ban::text, Fail2Ban::text);
+        self.put(&call, &alias, question, read, texts).await
+    }
+
+    /// Puts a question to one server or several, and replies with the facts that `read` finds in what each prints:
+    /// in the first of the texts where it is one, else in the second.
+    async fn put<T: Serialize>(
+        &self,
+        call: &Call,
+        servers: &TargetExpression,
+        question: Question,
+        read: impl Fn(&str, &str) -> Result<T, Error>,
+        (text, line): (impl FnOnce(&T) -> String, impl Fn(&T) -> String),
+    ) -> Result<Json<T>, Error> {
+        let servers = self.targets(servers)?;
+        if !servers.is_single() {
+            return self.ask_all(call, servers, question, read, line).await;
+        }
+        let alias = &servers.expression;
+        let asked = self.ask(call, alias, question).await?;
+        let read = |text: &str| read(alias, text);
+        self.reply_with(asked, read, text).await
     }
 
     /// Asks a server a question in a job, and waits for it.

@@ -22,6 +22,15 @@ impl Overview {
         lines.join("\n")
     }
 
+    /// The overview in a line: the system, and what stands out.
+    pub fn line(&self) -> String {
+        let concerns = match self.concerns().join("; ") {
+            concerns if concerns.is_empty() => "nothing stands out".to_owned(),
+            concerns => concerns,
+        };
+        format!("{}, {}: {concerns}", self.system, self.kernel)
+    }
+
     /// Each thing that needs attention, in a few words.
     pub fn concerns(&self) -> Vec<String> {
         let failed = self.failed_units.iter().flatten().map(String::as_str);

@@ -74,6 +74,11 @@ impl<'t> DfLine<'t> {
 }
 
 impl Disk {
+    /// The directory, and how full it is.
+    pub(super) fn line(&self) -> String {
+        format!("{} {}", self.mounted_on, self.use_percent)
+    }
+
     /// Parses a line of `df -P -k`.
     fn parse(line: &str) -> Option<Self> {
         let DfLine {

@@ -100,6 +100,28 @@ impl Resources {
 }
 
 impl Resources {
+    /// The resources in a line, with what is scarce.
+    pub fn line(&self) -> String {
+        let load = self.load_average.first();
+        let percent = self.cpu.usage_percent;
+        let parts = [
+            load.map(|load| format!("load {load}")),
+            percent.map(|percent| format!("CPU {percent:.0}%")),
+            Some(format!("memory {}%", self.memory.used_percent)),
+            self.disk.as_ref().map(Disk::line),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        let concerns = self.concerns();
+        let scarce = if concerns.is_empty() {
+            ""
+        } else {
+            "; scarce: "
+        };
+        format!("{}{scarce}{}", parts.join(", "), concerns.join(", "))
+    }
+}
+
+impl Resources {
     /// Each resource that is scarce, in a few words.
     pub(super) fn concerns(&self) -> Vec<String> {
         let load = self.load_average.first();

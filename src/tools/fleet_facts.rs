@@ -1,0 +1,117 @@
+//! Questions of monitoring tools to several servers, and the facts that each answers with.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::call::Start;
+use super::{Call, Json, WaitFor};
+use crate::app::App;
+use crate::error::Error;
+use crate::fleet::Targets;
+use crate::job::kind::fleet::{Child, ChildState, FleetOutcome};
+use crate::job::kind::probe::Probe;
+use crate::job::{Job, OutputView, Stream};
+use crate::monitor::Question;
+
+/// The most bytes of facts that an answer has. Of more, it has the text alone.
+const MOST_FACTS: usize = 8 * 1024;
+
+/// The facts of each server.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FactsByServer<'j, T> {
+    servers: IndexMap<&'j str, T>,
+    /// The reasons of those that gave none.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    failed: IndexMap<&'j str, String>,
+    task_id: &'j str,
+}
+
+/// The same as a text, for facts that would be too long.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'j> {
+    report: &'j str,
+    task_id: &'j str,
+}
+
+impl App {
+    /// Asks several servers a question in a job, and replies with the facts that `read` finds in what each prints,
+    /// in `line`'s words.
+    pub(super) async fn ask_all<T: Serialize>(
+        &self,
+        call: &Call,
+        servers: Targets,
+        question: Question,
+        read: impl Fn(&str, &str) -> Result<T, Error>,
+        line: impl Fn(&T) -> String,
+    ) -> Result<Json<T>, Error> {
+        let start = Start::of(Probe::new(question)?, None);
+        let handle = self.start(servers, start)?;
+        let job = self.wait_for(call, &handle, WaitFor::Completion).await?;
+        let Some(outcome) = job.fleet().filter(|_| !job.status.is_live()) else {
+            let text = self.jobs().text(&job, &OutputView::default()).await?;
+            return Json::of_job(&job, text);
+        };
+        let facts = self.facts_of(&job, outcome, read).await?;
+        let lines = facts.servers.iter();
+        let lines = lines.map(|(alias, facts)| ((*alias).to_owned(), Ok(line(facts))));
+        let problems = facts.failed.iter();
+        let problems = problems.map(|(alias, reason)| ((*alias).to_owned(), Err(reason.clone())));
+        let unread = problems.filter(|(alias, _)| is_done(outcome, alias));
+        let told: HashMap<_, _> = lines.chain(unread).collect();
+        let text = self.jobs().text_of_facts(&job, outcome, told).await?;
+        let length = serde_json::to_vec(&facts).map_or(usize::MAX, |json| json.len());
+        if length > MOST_FACTS {
+            let report = Report {
+                report: &text,
+                task_id: facts.task_id,
+            };
+            return Json::with(&text, &report);
+        }
+        Json::with(&text, &facts)
+    }
+
+    async fn facts_of<'j, T>(
+        &self,
+        job: &'j Job,
+        outcome: &'j FleetOutcome,
+        read: impl Fn(&str, &str) -> Result<T, Error>,
+    ) -> Result<FactsByServer<'j, T>, Error> {
+        let mut facts = FactsByServer {
+            servers: IndexMap::new(),
+            failed: IndexMap::new(),
+            task_id: job.id.as_str(),
+        };
+        for child in &outcome.children {
+            let alias = child.alias.as_str();
+            let read = match &child.task {
+                Some(task) if child.state() == ChildState::Done => {
+                    let job = self.jobs().queue().get(task).await?;
+                    let printed = self.jobs().whole(&job, Stream::Stdout).await?;
+                    read(alias, &printed).map_err(|error| error.to_string())
+                }
+                _ => Err(reason(child)),
+            };
+            match read {
+                Ok(read) => drop(facts.servers.insert(alias, read)),
+                Err(reason) => drop(facts.failed.insert(alias, reason)),
+            }
+        }
+        Ok(facts)
+    }
+}
+
+fn reason(child: &Child) -> String {
+    child
+        .error
+        .clone()
+        .unwrap_or_else(|| "not asked".to_owned())
+}
+
+fn is_done(outcome: &FleetOutcome, alias: &str) -> bool {
+    let mut children = outcome.children.iter();
+    children.any(|child| child.alias == alias && child.state() == ChildState::Done)
+}
