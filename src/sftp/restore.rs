@@ -66,17 +66,14 @@ impl RestoreSide<'_> {
         on!(self, &version.path, state(version))
     }
 
-    /// Refuses to write a path, or to remove it, as the rules of its side have it.
-    pub async fn judge(
-        &self,
-        path: &str,
-        judge: impl FnOnce(&[String]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// The names by which the policy judges a path; none for one of this machine, which has to lie where transfers
+    /// may go.
+    pub async fn names(&self, path: &str) -> Result<Vec<String>, Error> {
         match self {
-            Self::Here(here) => here.roots.check(Path::new(path)),
+            Self::Here(here) => here.roots.check(Path::new(path)).map(|()| Vec::new()),
             Self::Server(server) => {
                 let names = server.names(&RemotePath::of_bytes(path.as_bytes())).await;
-                judge(&names.map_err(|error| error.on_file(path))?)
+                names.map_err(|error| error.on_file(path))
             }
         }
     }

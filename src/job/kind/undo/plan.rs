@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::outcome::{UndoAction, UndonePath};
 use crate::error::Error;
-use crate::guard::Guard;
-use crate::sftp::{KeptVersion, PathState, RestoreSide};
+use crate::sftp::{KeptVersion, PathState, WriteCheck};
 use crate::store::ContentPlace;
 
 /// A version that a task has left, and what is to be done with its path.
@@ -50,20 +49,20 @@ impl PlannedPath {
 }
 
 /// Rules on what an undo may do.
-#[derive(Clone, Copy)]
-pub(super) struct UndoRules<'a> {
-    pub(super) guard: &'a Guard,
+pub(super) struct UndoRules {
+    pub(super) may_write: WriteCheck,
+    pub(super) may_remove: WriteCheck,
     /// True if paths are put back that were changed since.
     pub(super) force: bool,
 }
 
-impl UndoRules<'_> {
-    /// Judges a version by what is at its path now.
-    pub(super) async fn action(
-        self,
+impl UndoRules {
+    /// Judges a version by what is at its path now, and by the names that the path has.
+    pub(super) fn action(
+        &self,
         (content, version): (&ContentPlace, &KeptVersion),
         now: &PathState,
-        side: &RestoreSide<'_>,
+        names: &[String],
     ) -> Result<UndoAction, Error> {
         let is_as_left = now.is_same(&version.after);
         if !is_as_left && now.is_same(&version.before) {
@@ -76,17 +75,17 @@ impl UndoRules<'_> {
                 actual: now.shown(),
             });
         }
-        let (action, may_remove) = match &version.before {
-            PathState::Absent => (UndoAction::Remove, Some(self.guard.removal_check())),
+        let action = match &version.before {
             PathState::File(_) if !content.has_content() => return Ok(UndoAction::Fail),
-            _ => (UndoAction::Restore, None),
+            PathState::Absent => UndoAction::Remove,
+            _ => UndoAction::Restore,
         };
-        let may_write = self.guard.write_check();
-        let judge = |names: &[String]| {
-            may_write(names)?;
-            may_remove.map_or(Ok(()), |may_remove| may_remove(names))
-        };
-        side.judge(&version.path, judge).await?;
+        if version.side.endpoint.is_some() {
+            (self.may_write)(names)?;
+            if action == UndoAction::Remove {
+                (self.may_remove)(names)?;
+            }
+        }
         Ok(action)
     }
 }

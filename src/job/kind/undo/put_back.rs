@@ -114,12 +114,12 @@ impl UndoWork<'_> {
             content, version, ..
         } = &*planned;
         let path = &version.path;
-        let old = side.read(path, keeper).await?;
+        let (old, names) = tokio::try_join!(side.read(path, keeper), side.names(path))?;
         let now = match old.lost_for() {
             Some(_) => side.state(version).await?,
             None => old.state().clone(),
         };
-        let action = self.rules.action((content, version), &now, side).await?;
+        let action = self.rules.action((content, version), &now, &names)?;
         if matches!(action, UndoAction::Leave | UndoAction::Fail) {
             return Ok((action, Restored::Done));
         }

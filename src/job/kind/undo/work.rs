@@ -36,7 +36,8 @@ pub(super) async fn run(undo: &Undo, context: &Context<'_>) -> (Ending, UndoOutc
         pack: &pack,
         may_write: &may_write,
         rules: UndoRules {
-            guard: context.guard,
+            may_write: context.guard.write_check(),
+            may_remove: context.guard.removal_check(),
             force: undo.force,
         },
     };
@@ -77,7 +78,7 @@ pub(super) struct UndoWork<'a> {
     /// Keeps what the undo itself changes.
     pub(super) pack: &'a VersionPack,
     may_write: &'a MayWrite<'a>,
-    pub(super) rules: UndoRules<'a>,
+    pub(super) rules: UndoRules,
 }
 
 /// The connections to each server.
@@ -118,19 +119,22 @@ impl UndoWork<'_> {
         for (_, version) in &versions {
             let planned = states.of(&version.path);
             looks.push(async move {
-                match planned {
-                    Some(planned) => Ok(planned),
-                    None => side.state(version).await,
-                }
+                let look = async {
+                    match planned {
+                        Some(planned) => Ok(planned),
+                        None => side.state(version).await,
+                    }
+                };
+                tokio::try_join!(look, side.names(&version.path))
             });
         }
         let now: Vec<_> = stream::iter(looks).buffered(LOOKED_AT).collect().await;
         let mut planned = Vec::new();
         for ((content, version), now) in versions.into_iter().zip(now) {
             let action = match now {
-                Ok(now) => {
+                Ok((now, names)) => {
                     let now = states.of(&version.path).unwrap_or(now);
-                    self.rules.action((&content, &version), &now, side).await
+                    self.rules.action((&content, &version), &now, &names)
                 }
                 Err(error) => Err(error),
             };
