@@ -21,7 +21,7 @@ const PERMIT: u64 = 64 * 1024;
 pub struct VersionPack {
     versions: Versions,
     task: String,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingVersions>,
     /// Held while versions are written.
     written: AsyncMutex<WrittenVersions>,
     /// Limits the old contents in memory.
@@ -33,7 +33,7 @@ pub struct VersionPack {
 
 /// Versions that wait to be written.
 #[derive(Default)]
-struct Waiting {
+struct WaitingVersions {
     versions: Vec<NewVersion<KeptVersion>>,
     is_durable: bool,
     /// Number of all versions so far.
