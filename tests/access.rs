@@ -32,6 +32,9 @@ impl SshServer for GuardedServers {
     }
 }
 
+/// The rule by which no key is let in.
+const COPY_ID: &str = "ssh-copy-id";
+
 /// A URL at which nobody listens.
 const URL: &str = "http://127.0.0.1:1";
 
@@ -236,7 +239,7 @@ async fn each_tool_that_runs_or_writes_heeds_the_policy() {
     let fixture = fixture().await;
     let touch = touch(&fixture);
     let file = format!("* >{}", fixture.remote("pwned"));
-    let rules = json!({"blocklist": [touch, file]});
+    let rules = json!({"blocklist": [touch, file, COPY_ID]});
     std::fs::write(fixture.stored("policies.json"), rules.to_string()).unwrap();
     let fixture = fixture.connected(|_| {}).await;
     let client = &fixture.client;
@@ -247,7 +250,8 @@ async fn each_tool_that_runs_or_writes_heeds_the_policy() {
     let is_made = |effect| !matches!(effect, Effect::Configures | Effect::Registers);
     walk(client, &calls, is_made, |effect, answer| {
         let rule = match effect {
-            Effect::Runs => &touch,
+            Effect::Runs => touch.as_str(),
+            Effect::Authorizes => COPY_ID,
             Effect::Writes => &file,
             Effect::Closes => return drop(answer.error("INVALID_ARGUMENT")),
             _ => return drop(answer.ok()),

@@ -164,6 +164,10 @@ async fn no_string_becomes_syntax_or_an_option() {
     tools.sort_by(|one, other| one.name.cmp(&other.name));
     for tool in tools {
         let name = tool.name.as_ref();
+        if name == "server_authorize_key" {
+            // It would change the file of the user who runs the tests.
+            continue;
+        }
         // Unspoilt it works, but for tasks and tunnels that are not there.
         if takes_text(&tool.input_schema["properties"]) {
             let answer = fixture

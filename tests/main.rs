@@ -9,6 +9,7 @@ mod allowed_roots;
 mod answers;
 mod apis;
 mod audit;
+mod authorize;
 mod background;
 mod batch;
 mod between;

@@ -34,7 +34,10 @@ async fn assert_refused(fixture: &Fixture, alias: &str) {
     let mut refused = 0;
     for tool in fixture.client.tools().await {
         for (effect, arguments) in calls.of(&tool.name) {
-            let changes = matches!(effect, Effect::Runs | Effect::Writes | Effect::Connects);
+            let changes = matches!(
+                effect,
+                Effect::Runs | Effect::Writes | Effect::Connects | Effect::Authorizes
+            );
             // A call in the background is refused once it begins, and nothing has failed or changed yet.
             let is_of_task = matches!(tool.name.as_ref(), "task_retry" | "undo");
             if changes && arguments.get("background").is_none() && !is_of_task {

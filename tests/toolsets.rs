@@ -74,8 +74,10 @@ async fn where_nothing_may_be_changed_tools_that_do_nothing_else_are_not_listed(
     let names: Vec<_> = names.map(|tool| tool.name.into_owned()).collect();
     for tool in Tools::new().list_all() {
         let mut calls = calls.of(&tool.name).into_iter();
-        let is_useful =
-            calls.any(|(does, _)| matches!(does, Effect::Looks | Effect::Stops | Effect::Closes));
+        // That one's dry run is in no walk through all tools: it would read a file of the user who runs the tests.
+        let is_useful = tool.name == "server_authorize_key"
+            || calls
+                .any(|(does, _)| matches!(does, Effect::Looks | Effect::Stops | Effect::Closes));
         let is_listed = names.iter().any(|name| *name == tool.name);
         assert_eq!(is_listed, is_useful, "{}", tool.name);
     }

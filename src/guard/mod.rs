@@ -120,6 +120,31 @@ impl Guard {
         })
     }
 
+    /// Refuses to let keys log in where the policy refuses `ssh-copy-id`, the command for that.
+    pub fn may_authorize_keys(&self) -> Result<(), Error> {
+        self.may_run("ssh-copy-id")
+    }
+
+    /// Returns [`Guard::write_check`], save that users' `authorized_keys` are judged by
+    /// [`Guard::may_authorize_keys`]: for changes that add a key to them, or take one back.
+    pub fn keys_check(&self) -> WriteCheck {
+        let (others, may_authorize) = (self.write_check(), self.may_authorize_keys());
+        Box::new(move |names| {
+            let is_of_keys = |name: &&String| name.ends_with("/.ssh/authorized_keys");
+            let (of_keys, rest): (Vec<_>, Vec<_>) = names.iter().partition(is_of_keys);
+            if !of_keys.is_empty() {
+                may_authorize.clone()?;
+            }
+            // A symbolic link may lead to another file.
+            let rest: Vec<_> = rest.into_iter().cloned().collect();
+            if rest.is_empty() {
+                Ok(())
+            } else {
+                others(&rest)
+            }
+        })
+    }
+
     /// Refuses to remove files on a server that the policy lets no command remove, with the rules of now.
     pub fn removal_check(&self) -> WriteCheck {
         let policy = self.policies.current();

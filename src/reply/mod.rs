@@ -7,7 +7,7 @@ mod task;
 use indexmap::IndexMap;
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, Resource};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -152,6 +152,13 @@ pub(crate) fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
     // Before it becomes JSON text, which escapes such characters.
     make_readable(&mut value);
     Ok(value)
+}
+
+impl From<InputRequiredResult> for Reply {
+    /// A question to the person, after whose answer the client calls again.
+    fn from(question: InputRequiredResult) -> Self {
+        Self(question.into())
+    }
 }
 
 impl IntoCallToolResult for Reply {

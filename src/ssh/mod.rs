@@ -28,7 +28,7 @@ pub mod prompt;
 pub mod script;
 pub mod target;
 
-pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
+pub use auth::{AuthorizedKey, check_prompt, check_totp, describe_agent, has_agent};
 pub use command::exit_outcome::ExitOutcome;
 pub use command::session::has_refused_commands;
 pub use connection::ForwardTarget;

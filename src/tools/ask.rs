@@ -11,10 +11,9 @@ use rmcp::model::{
     ServerRequest,
 };
 use rmcp::service::{PeerRequestOptions, RequestContext};
-use serde::Serialize;
 
 use super::elicitation::{can_be_asked, form, input_required, is_yes, said_yes};
-use super::{Call, Json, ProgressSource};
+use super::{Call, ProgressSource};
 use crate::app::App;
 use crate::approval::{LIFE, PersonAnswer, Standing};
 use crate::config::default_of;
@@ -68,15 +67,15 @@ enum Answer {
 
 impl App {
     /// Does something once the person has agreed.
-    pub(super) async fn if_agreed<T: Serialize>(
+    pub(super) async fn if_agreed<A: From<InputRequiredResult>>(
         &self,
         person: Person,
         question: Confirmation,
-        action: impl Future<Output = Result<Json<T>, Error>>,
-    ) -> Result<Json<T>, Error> {
+        action: impl Future<Output = Result<A, Error>>,
+    ) -> Result<A, Error> {
         match self.ask_person(person, question).await? {
             Answer::Yes => action.await,
-            Answer::AskFirst(question) => Ok(Json::asking(question)),
+            Answer::AskFirst(question) => Ok(question.into()),
         }
     }
 

@@ -67,17 +67,19 @@ impl<T: Serialize> Json<T> {
         Reply::new(text, &record).map(Self::of)
     }
 
-    /// Answers with a question to the person.
-    pub(super) fn asking(question: InputRequiredResult) -> Self {
-        Self {
-            content: Content::Question(question),
-            facts: PhantomData,
-        }
-    }
-
     fn of(reply: Reply) -> Self {
         Self {
             content: Content::Reply(reply),
+            facts: PhantomData,
+        }
+    }
+}
+
+impl<T> From<InputRequiredResult> for Json<T> {
+    /// Answers with a question to the person.
+    fn from(question: InputRequiredResult) -> Self {
+        Self {
+            content: Content::Question(question),
             facts: PhantomData,
         }
     }

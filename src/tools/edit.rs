@@ -158,7 +158,7 @@ fn given_mode(mode: &str) -> Result<u32, Error> {
 }
 
 /// Returns whether a call does more than show what it would do.
-fn changes_file(given: &JsonObject) -> bool {
+pub(super) fn changes_file(given: &JsonObject) -> bool {
     given.get("dryRun") != Some(&true.into())
 }
 
@@ -244,7 +244,12 @@ impl App {
     }
 
     /// Changes files in a job, and waits for its end.
-    async fn change(&self, call: &Call, servers: Targets, start: Start) -> Result<Reply, Error> {
+    pub(super) async fn change(
+        &self,
+        call: &Call,
+        servers: Targets,
+        start: Start,
+    ) -> Result<Reply, Error> {
         self.run(
             call,
             servers,

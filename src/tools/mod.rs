@@ -29,6 +29,7 @@ mod admin;
 mod apis;
 mod arguments;
 mod ask;
+mod authorize;
 mod brakes;
 mod call;
 mod compare;
@@ -115,6 +116,7 @@ impl Tools {
             App::file_tools(),
             App::api_tools(),
             App::tunnel_tools(),
+            App::authorize_tools(),
             App::policy_tools(),
             App::admin_tools(),
         ];

@@ -19,6 +19,9 @@ pub enum Effect {
     Runs,
     /// It writes a file on a server.
     Writes,
+    /// It lets a key log in to a server. Where sshd runs as the user of the tests, none may come that far: it would
+    /// change that user's own file.
+    Authorizes,
     /// It opens a tunnel to a server.
     Connects,
     /// It closes a tunnel, of which there is none here.
@@ -118,6 +121,7 @@ impl Calls {
                 vec![(Effect::Looks, download), (Effect::Writes, upload)]
             }
             "file_edit" | "file_write" | "undo" => self.of_changes(tool),
+            "server_authorize_key" => vec![(Effect::Authorizes, self.authorizing())],
             "task_retry" => {
                 let [command, upload] = &self.failed;
                 vec![
@@ -158,6 +162,12 @@ impl Calls {
                 "{new} has no call in tests/helper/calls.rs, which every test of all tools needs"
             ),
         }
+    }
+
+    /// The arguments that let a key log in that nobody has.
+    fn authorizing(&self) -> Value {
+        let key = "AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+        json!({"alias": self.alias, "publicKey": format!("ssh-ed25519 {key} nobody")})
     }
 
     /// The call of a tool that opens or closes a tunnel.

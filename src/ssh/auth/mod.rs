@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `key`, `pem` | private keys in files, and certificates for them |
 //! | `agent` | the keys of an SSH agent |
+//! | `authorized_key` | the public half of a key, for others to log in with it |
 //! | `accepted` | the keys that servers have accepted |
 //! | `keyboard_interactive`, `code` | answers to the server's prompts, and one-time codes |
 
 mod accepted;
 mod agent;
+mod authorized_key;
 pub(in crate::ssh) mod code;
 mod key;
 mod keyboard_interactive;
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub(in crate::ssh) use self::accepted::AcceptedKeys;
 use self::accepted::OfferedKey;
 pub use self::agent::{describe_agent, has_agent};
+pub use self::authorized_key::AuthorizedKey;
 pub use self::code::check_totp;
 pub use self::keyboard_interactive::check_prompt;
 use self::keyboard_interactive::{ConfiguredResponse, PromptAnswers};

@@ -65,7 +65,7 @@ impl Kind for Change {
     }
 
     fn describes(record: &Map<String, Value>) -> bool {
-        let tools = [ChangeTool::FileEdit, ChangeTool::FileWrite].map(ChangeTool::name);
+        let tools = ChangeTool::ALL.map(ChangeTool::name);
         let tool = record.get("tool").and_then(Value::as_str);
         is_of_type(record, SFTP) && tool.is_some_and(|tool| tools.contains(&tool))
     }
@@ -110,7 +110,10 @@ impl Kind for Change {
         } else {
             "~/"
         };
-        refuse_blocked(guard, &[format!("{start}{spelled}")])?;
+        match self.request.tool {
+            ChangeTool::ServerAuthorizeKey => guard.may_authorize_keys()?,
+            _ => refuse_blocked(guard, &[format!("{start}{spelled}")])?,
+        }
         let check = self.request.check.as_ref();
         check.map_or(Ok(()), |check| guard.may_run(check))
     }

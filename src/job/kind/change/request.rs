@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::edit::{TextEdit, apply};
 use crate::error::{Error, FileFailure};
 use crate::sftp::FileSnapshot;
+use crate::ssh::AuthorizedKey;
 
 /// The tool that asks for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,14 +15,20 @@ pub enum ChangeTool {
     FileEdit,
     /// Writes a whole file, which may be new.
     FileWrite,
+    /// Lets a key log in.
+    ServerAuthorizeKey,
 }
 
 impl ChangeTool {
+    /// Every tool.
+    pub(super) const ALL: [Self; 3] = [Self::FileEdit, Self::FileWrite, Self::ServerAuthorizeKey];
+
     /// Its name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::FileEdit => "file_edit",
             Self::FileWrite => "file_write",
+            Self::ServerAuthorizeKey => "server_authorize_key",
         }
     }
 }
@@ -54,7 +61,30 @@ pub struct ChangeRequest {
     pub check: Option<String>,
 }
 
+/// The file with the keys that may log in, in a user's home.
+const AUTHORIZED_KEYS: &str = "~/.ssh/authorized_keys";
+
+/// Takes away the rights with which sshd would not read that file (sshd_config(5), `StrictModes`).
+const MEND_RIGHTS: &str = "chmod go-w ~ ~/.ssh";
+
+/// Permission bits of that file.
+const OWNER_ONLY: u32 = 0o600;
+
 impl ChangeRequest {
+    /// A request to let a key log in.
+    pub fn to_authorize(dry_run: bool) -> Self {
+        Self {
+            tool: ChangeTool::ServerAuthorizeKey,
+            path: AUTHORIZED_KEYS.to_owned(),
+            expected_hash: None,
+            mode: Some(OWNER_ONLY),
+            owner: None,
+            create_dirs: true,
+            dry_run,
+            check: Some(MEND_RIGHTS.to_owned()),
+        }
+    }
+
     /// Refuses a file that does not have the expected hash.
     pub(super) fn check_hash(&self, file: &FileSnapshot) -> Result<(), Error> {
         let Some(expected) = &self.expected_hash else {
@@ -82,6 +112,14 @@ pub enum NewContent {
     Edits(Vec<TextEdit>),
     /// This one.
     Whole(String),
+    /// The old one, with a key that may log in.
+    Key(AuthorizedKey),
+}
+
+impl From<AuthorizedKey> for NewContent {
+    fn from(key: AuthorizedKey) -> Self {
+        Self::Key(key)
+    }
 }
 
 impl NewContent {
@@ -89,6 +127,7 @@ impl NewContent {
     pub(super) fn of(&self, path: &str, old: &FileSnapshot) -> Result<Vec<u8>, Error> {
         match self {
             Self::Whole(content) => Ok(content.clone().into_bytes()),
+            Self::Key(key) => Ok(key.added_to(&old.content)),
             Self::Edits(edits) if old.exists() => apply(path, &old.content, edits),
             Self::Edits(_) => Err(Error::File {
                 path: path.to_owned(),

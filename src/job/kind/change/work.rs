@@ -39,7 +39,10 @@ pub(super) async fn run(
     request: &ChangeRequest,
     wanted: &Arc<NewContent>,
 ) -> (Ending, ChangeOutcome) {
-    let may_write = || context.guard.write_check();
+    let may_write = || match request.tool {
+        ChangeTool::ServerAuthorizeKey => context.guard.keys_check(),
+        _ => context.guard.write_check(),
+    };
     let work = ChangeWork {
         context,
         request,

@@ -29,14 +29,15 @@ pub(super) const LOOKED_AT: usize = 32;
 /// Undoes a task.
 pub(super) async fn run(undo: &Undo, context: &Context<'_>) -> (Ending, UndoOutcome) {
     let pack = context.versions.pack(context.job.id.as_str());
-    let may_write = || context.guard.write_check();
+    // A file with keys that may log in has an old version only where one was added.
+    let may_write = || context.guard.keys_check();
     let work = UndoWork {
         undo,
         context,
         pack: &pack,
         may_write: &may_write,
         rules: UndoRules {
-            may_write: context.guard.write_check(),
+            may_write: context.guard.keys_check(),
             may_remove: context.guard.removal_check(),
             force: undo.force,
         },
