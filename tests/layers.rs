@@ -42,6 +42,7 @@ const WORK_WITH_FILES: &[(&str, &str)] = &[
     ("fs", "is the layer for files"),
     ("install", "changes the configuration files of MCP clients"),
     ("sftp/filesystem", "is this machine's side of transfers"),
+    ("sftp/restore", "gives local files their old owners"),
     ("sftp/transfer/download", "writes local files"),
     ("sftp/transfer/local_file", "reads local files"),
     ("sftp/transfer/upload/local_source", "reads local files"),

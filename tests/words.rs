@@ -6,14 +6,14 @@ use crate::helper::{Client, Fixture, Folder, Sshd, closed_port, directory};
 
 /// A box and another server, and a client in a process of its own: words that are secrets are known to all
 /// of a process.
-struct Fleet {
+struct BoxAndOther {
     client: Client,
     vagrant: Sshd,
     other: Sshd,
     data: Folder,
 }
 
-impl Fleet {
+impl BoxAndOther {
     async fn start() -> Self {
         let data = directory();
         let fleet = Self {
@@ -41,7 +41,7 @@ impl Fleet {
 
 #[tokio::test]
 async fn a_common_word_is_masked_on_its_own_server_alone() {
-    let fleet = Fleet::start().await;
+    let fleet = BoxAndOther::start().await;
     let said = fleet.add("vagrant-box", "vagrant").await;
     assert!(said.contains("`vagrant-box` added"), "{said}");
     assert!(
@@ -108,7 +108,7 @@ async fn a_common_word_is_masked_on_its_own_server_alone() {
 /// A name that is shown everywhere is no secret, and the answer says so.
 #[tokio::test]
 async fn a_name_is_not_masked() {
-    let fleet = Fleet::start().await;
+    let fleet = BoxAndOther::start().await;
     for (named, more) in [
         ("Zq-name-of-a-box", json!({"alias": "Zq-name-of-a-box"})),
         (
@@ -162,7 +162,7 @@ async fn a_name_is_not_masked() {
 
 #[tokio::test]
 async fn what_cannot_be_masked_is_said_and_all_else_is_masked_everywhere() {
-    let fleet = Fleet::start().await;
+    let fleet = BoxAndOther::start().await;
     let said = fleet.add("box", "x7f2q").await;
     assert!(
         said.contains("the password has fewer than 6 characters"),

@@ -32,7 +32,7 @@ struct FactsByServer<'j, T> {
 /// The same as a text, for facts that would be too long.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report<'j> {
+struct FactsAsText<'j> {
     report: &'j str,
     task_id: &'j str,
 }
@@ -65,7 +65,7 @@ impl App {
         let text = self.jobs().text_of_facts(&job, outcome, told).await?;
         let length = serde_json::to_vec(&facts).map_or(usize::MAX, |json| json.len());
         if length > MOST_FACTS {
-            let report = Report {
+            let report = FactsAsText {
                 report: &text,
                 task_id: facts.task_id,
             };

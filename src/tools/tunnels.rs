@@ -19,9 +19,9 @@ struct OpenTunnel {
     /// Server alias.
     alias: String,
     /// Its far end as the server sees it: host:port, or a socket's path. With `remote`, a port here.
-    to: Option<Place>,
+    to: Option<PlaceText>,
     /// The port that listens, on the loopback. Default: a free one.
-    listen: Option<Place>,
+    listen: Option<PlaceText>,
     /// local: listens here. remote: the server listens, and it leads here. socks: a SOCKS5 proxy here.
     #[serde(default)]
     direction: TunnelDirection,
@@ -43,9 +43,9 @@ struct TunnelList {
 
 /// A place as text. A port may come as a number.
 #[derive(Debug)]
-struct Place(String);
+struct PlaceText(String);
 
-impl<'de> Deserialize<'de> for Place {
+impl<'de> Deserialize<'de> for PlaceText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::Number(port) => Ok(Self(port.to_string())),
@@ -56,13 +56,13 @@ impl<'de> Deserialize<'de> for Place {
     }
 }
 
-impl JsonSchema for Place {
+impl JsonSchema for PlaceText {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "Place".into()
+        "PlaceText".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {

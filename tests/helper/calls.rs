@@ -104,22 +104,7 @@ impl Calls {
                     (Effect::Runs, with(&run, "background")),
                 ]
             }
-            "task_transfer" => {
-                let [local, remote] = &self.upload;
-                let got = format!("{}/got", self.downloads);
-                let download = json!({"alias": alias, "direction": "download", "local": got, "remote": self.remote});
-                let upload = json!({"alias": alias, "direction": "upload", "local": local, "remote": remote});
-                vec![(Effect::Looks, download), (Effect::Writes, upload)]
-            }
-            "task_transfer_multi" => {
-                let [local, remote] = &self.upload;
-                let (start, _) = self.remote.split_at(self.remote.len() - 1);
-                let down = json!([{"local": format!("{}/all/", self.downloads), "remote": format!("{start}*")}]);
-                let up = json!([{"local": local, "remote": remote}]);
-                let download = json!({"alias": alias, "direction": "download", "files": down});
-                let upload = json!({"alias": alias, "direction": "upload", "files": up});
-                vec![(Effect::Looks, download), (Effect::Writes, upload)]
-            }
+            "task_transfer" | "task_transfer_multi" => self.of_transfers(tool),
             "file_edit" | "file_write" | "undo" => self.of_changes(tool),
             "server_authorize_key" => vec![(Effect::Authorizes, self.authorizing())],
             "task_retry" => {
@@ -162,6 +147,27 @@ impl Calls {
                 "{new} has no call in tests/helper/calls.rs, which every test of all tools needs"
             ),
         }
+    }
+
+    /// A download and an upload by a tool for transfers.
+    fn of_transfers(&self, tool: &str) -> Vec<(Effect, Value)> {
+        let (alias, [local, remote]) = (&self.alias, &self.upload);
+        let (download, upload) = if tool == "task_transfer" {
+            let got = format!("{}/got", self.downloads);
+            (
+                json!({"alias": alias, "direction": "download", "local": got, "remote": self.remote}),
+                json!({"alias": alias, "direction": "upload", "local": local, "remote": remote}),
+            )
+        } else {
+            let (start, _) = self.remote.split_at(self.remote.len() - 1);
+            let down = json!([{"local": format!("{}/all/", self.downloads), "remote": format!("{start}*")}]);
+            let up = json!([{"local": local, "remote": remote}]);
+            (
+                json!({"alias": alias, "direction": "download", "files": down}),
+                json!({"alias": alias, "direction": "upload", "files": up}),
+            )
+        };
+        vec![(Effect::Looks, download), (Effect::Writes, upload)]
     }
 
     /// The arguments that let a key log in that nobody has.

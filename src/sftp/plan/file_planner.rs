@@ -5,14 +5,8 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::local_of;
 use crate::sftp::plan::destination::Destination;
-use crate::sftp::plan::planner::Planner;
+use crate::sftp::plan::planner::{FoundSource, Planner};
 use crate::sftp::plan::{FilePlan, TargetState};
-
-/// A file to be copied.
-pub(super) struct FoundSource<S: Filesystem> {
-    pub(super) path: S::Path,
-    pub(super) metadata: Metadata,
-}
 
 /// The answers to the questions about a target.
 struct TargetLook<T: Filesystem> {

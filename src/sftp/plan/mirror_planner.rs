@@ -1,11 +1,10 @@
 //! Plans of mirrors: what they remove of their targets, and the removals without which nothing can be copied.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
-use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::hidden_name::{is_beside, part_name};
 use crate::sftp::path::{bytes_of, local_of};
 use crate::sftp::plan::approval::MirrorRules;
@@ -112,21 +111,5 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             }
         }
         Ok(())
-    }
-}
-
-/// The source as a mirror compares the target with it.
-pub(super) fn mirrored<'t>(
-    below: &BTreeMap<&'t Path, Option<Metadata>>,
-    matches: &'t [TreeFile],
-    left_out: &'t [(PathBuf, String)],
-    needed: HashSet<PathBuf>,
-) -> MirroredSource<'t> {
-    let directories = below.keys().map(|path| (*path, true));
-    let files = matches.iter().map(|(path, ..)| (path.as_path(), false));
-    MirroredSource {
-        entries: directories.chain(files).collect(),
-        unknown: left_out.iter().map(|(path, _)| path.as_path()).collect(),
-        needed,
     }
 }

@@ -6,12 +6,11 @@ use crate::error::FailedFile;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::FileType;
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::plan::TransferPlan;
 use crate::sftp::plan::approval::MirrorRules;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
 use crate::sftp::plan::exclusion::Exclusion;
-use crate::sftp::plan::file_planner::FoundSource;
 use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
 use crate::sftp::plan::unchanged::Sides;
@@ -34,6 +33,12 @@ pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     /// Keeps versions of what is removed, and notes what is made.
     pub(crate) keeper: Option<VersionKeeper<'a>>,
     pub(crate) plan: TransferPlan<S, T>,
+}
+
+/// A file to be copied.
+pub(super) struct FoundSource<S: Filesystem> {
+    pub(super) path: S::Path,
+    pub(super) metadata: Metadata,
 }
 
 impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {

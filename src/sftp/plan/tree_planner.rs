@@ -1,6 +1,6 @@
 //! Plans of trees, whose directories are created.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::sftp::error::Result;
@@ -12,8 +12,8 @@ use crate::sftp::plan::destination::Destination;
 use crate::sftp::plan::directories::{CreatedDirectories, DirectoryPlace, create};
 use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::listed::{ListedEntry, ListedTree};
-use crate::sftp::plan::mirror_planner::mirrored;
 use crate::sftp::plan::planner::Planner;
+use crate::sftp::plan::removals::MirroredSource;
 use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
 use crate::sftp::plan::unchanged::is_same_by_time;
 use crate::sftp::plan::{FilePlan, TargetState};
@@ -260,5 +260,21 @@ fn state<T: Filesystem>(listed: &ListedTree, path: &Path) -> TargetState {
             TargetState::Unknown
         }
         state => state,
+    }
+}
+
+/// The source as a mirror compares the target with it.
+fn mirrored<'t>(
+    below: &BTreeMap<&'t Path, Option<Metadata>>,
+    matches: &'t [TreeFile],
+    left_out: &'t [(PathBuf, String)],
+    needed: HashSet<PathBuf>,
+) -> MirroredSource<'t> {
+    let directories = below.keys().map(|path| (*path, true));
+    let files = matches.iter().map(|(path, ..)| (path.as_path(), false));
+    MirroredSource {
+        entries: directories.chain(files).collect(),
+        unknown: left_out.iter().map(|(path, _)| path.as_path()).collect(),
+        needed,
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::ceiling::{Ceiling, Place};
+use super::ceiling::{Ceiling, ConnectionPlace};
 use super::kept::{KeptChannel, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, Lessor, ParkedSession};
 use super::login_shell::LoginShell;
@@ -246,7 +246,11 @@ impl AliasPool {
     }
 
     /// Dials until an attempt succeeds or no further one helps.
-    async fn dial_patiently(&self, server: &Server, place: Place) -> Result<Dialled, Error> {
+    async fn dial_patiently(
+        &self,
+        server: &Server,
+        place: ConnectionPlace,
+    ) -> Result<Dialled, Error> {
         let mut pauses = BACKOFF.iter();
         loop {
             let notices: Arc<LoginNotices> = Arc::default();
@@ -533,7 +537,7 @@ struct Dialled {
     connection: Connection,
     /// A further login would take a person or a one-time code.
     is_costly: bool,
-    place: Place,
+    place: ConnectionPlace,
 }
 
 fn next_id() -> u64 {

@@ -35,7 +35,7 @@ pub(super) struct Ceiling {
 }
 
 /// A connection's place under the ceiling, which is free again once it is dropped.
-pub(super) struct Place {
+pub(super) struct ConnectionPlace {
     _permit: Option<OwnedSemaphorePermit>,
     is_leaving: AtomicBool,
     leaving: Arc<AtomicUsize>,
@@ -78,13 +78,13 @@ impl Ceiling {
     }
 
     /// Takes a place, if one is free.
-    pub(super) fn try_place(&self) -> Option<Place> {
+    pub(super) fn try_place(&self) -> Option<ConnectionPlace> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(self.place(Some(permit)))
     }
 
     /// Waits for a place, in turn.
-    pub(super) async fn wait_for_place(&self) -> Place {
+    pub(super) async fn wait_for_place(&self) -> ConnectionPlace {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
         self.room_wanted.notify_one();
@@ -93,7 +93,7 @@ impl Ceiling {
     }
 
     /// A place above the ceiling.
-    pub(super) fn extra_place(&self) -> Place {
+    pub(super) fn extra_place(&self) -> ConnectionPlace {
         self.place(None)
     }
 
@@ -104,8 +104,8 @@ impl Ceiling {
         }
     }
 
-    fn place(&self, permit: Option<OwnedSemaphorePermit>) -> Place {
-        Place {
+    fn place(&self, permit: Option<OwnedSemaphorePermit>) -> ConnectionPlace {
+        ConnectionPlace {
             _permit: permit,
             is_leaving: AtomicBool::new(false),
             leaving: Arc::clone(&self.leaving),
@@ -138,7 +138,7 @@ impl Drop for Ceiling {
     }
 }
 
-impl Place {
+impl ConnectionPlace {
     /// Notes that its connection is given back for a dial that waits.
     pub(super) fn leave(&self) {
         if !self.is_leaving.swap(true, Ordering::Relaxed) {
@@ -147,7 +147,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         if *self.is_leaving.get_mut() {
             self.leaving.fetch_sub(1, Ordering::Relaxed);

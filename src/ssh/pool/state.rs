@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::ceiling::Place;
+use super::ceiling::ConnectionPlace;
 use super::kept::{KeepingPause, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, ParkedSession};
 use super::login_shell::LoginShell;
@@ -86,7 +86,7 @@ pub(super) struct PooledConnection {
     pub(super) id: u64,
     pub(super) server: Arc<Server>,
     pub(super) connection: Arc<Connection>,
-    pub(super) place: Place,
+    pub(super) place: ConnectionPlace,
     pub(super) commands: usize,
     pub(super) transfers: usize,
     /// Connections to further servers, and those of tunnels, that go through this one.

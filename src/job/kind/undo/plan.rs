@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::outcome::{UndoAction, UndonePath};
 use crate::error::Error;
-use crate::sftp::{KeptVersion, PathState, WriteCheck};
+use crate::sftp::{KeptVersion, PathState, VersionSide, WriteCheck};
 use crate::store::ContentPlace;
 
 /// A version that a task has left, and what is to be done with its path.
@@ -48,6 +48,13 @@ impl PlannedPath {
     }
 }
 
+/// A directory that was put back, and the mode that it had.
+pub(super) struct RestoredDirectory {
+    pub(super) side: VersionSide,
+    pub(super) path: String,
+    pub(super) mode: Option<u32>,
+}
+
 /// Rules on what an undo may do.
 pub(super) struct UndoRules {
     pub(super) may_write: WriteCheck,
@@ -64,6 +71,10 @@ impl UndoRules {
         now: &PathState,
         names: &[String],
     ) -> Result<UndoAction, Error> {
+        let is_of_server = version.side.endpoint.is_some();
+        if is_of_server {
+            (self.may_write)(names)?;
+        }
         let is_as_left = now.is_same(&version.after);
         if !is_as_left && now.is_same(&version.before) {
             return Ok(UndoAction::Leave);
@@ -80,11 +91,8 @@ impl UndoRules {
             PathState::Absent => UndoAction::Remove,
             _ => UndoAction::Restore,
         };
-        if version.side.endpoint.is_some() {
-            (self.may_write)(names)?;
-            if action == UndoAction::Remove {
-                (self.may_remove)(names)?;
-            }
+        if is_of_server && action == UndoAction::Remove {
+            (self.may_remove)(names)?;
         }
         Ok(action)
     }

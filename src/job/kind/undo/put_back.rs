@@ -5,17 +5,10 @@ use std::collections::BTreeSet;
 use futures_util::stream::{self, StreamExt};
 
 use super::outcome::UndoAction;
-use super::plan::PlannedPath;
+use super::plan::{PlannedPath, RestoredDirectory};
 use super::work::{LOOKED_AT, Pools, UndoWork, chunks_by_side};
 use crate::error::Error;
 use crate::sftp::{PathState, RestoreSide, Restored, StagedRestore, VersionKeeper, VersionSide};
-
-/// A directory that was put back, and the mode that it had.
-pub(super) struct RestoredDirectory {
-    pub(super) side: VersionSide,
-    pub(super) path: String,
-    pub(super) mode: Option<u32>,
-}
 
 impl UndoWork<'_> {
     /// Puts paths of one side back: files together, and directories one after another.

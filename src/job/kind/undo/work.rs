@@ -6,8 +6,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::Undo;
 use super::outcome::{UndoAction, UndoOutcome};
-use super::plan::{PlannedPath, PlannedStates, UndoRules};
-use super::put_back::RestoredDirectory;
+use super::plan::{PlannedPath, PlannedStates, RestoredDirectory, UndoRules};
 use crate::error::Error;
 use crate::job::ending::Ending;
 use crate::job::kind::Outcome;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::AliasPool;
-use crate::ssh::pool::ceiling::{IdleConnections, Place};
+use crate::ssh::pool::ceiling::{ConnectionPlace, IdleConnections};
 use crate::ssh::pool::lease::ChannelPurpose;
 use crate::ssh::pool::state::PooledConnection;
 use crate::store::servers::Server;
@@ -13,7 +13,7 @@ use crate::sync::lock;
 impl AliasPool {
     /// Takes a place for a connection to `server`, or waits for one. `None` if nobody wants the connection any
     /// more by then.
-    pub(super) async fn place(self: &Arc<Self>, server: &Arc<Server>) -> Option<Place> {
+    pub(super) async fn place(self: &Arc<Self>, server: &Arc<Server>) -> Option<ConnectionPlace> {
         if let Some(place) = self.ceiling.try_place() {
             return Some(place);
         }
