@@ -10,6 +10,7 @@ use regex::Regex;
 const MASKING: &[&str] = &[
     "audit/entry",
     "doctor",
+    "fleet/targets",
     "job/kind",
     "job/outputs",
     "logging",

@@ -84,6 +84,7 @@ mod prompts;
 mod prose;
 mod protocol;
 mod python_sdk;
+mod questions;
 mod queue;
 mod readable;
 mod reading;

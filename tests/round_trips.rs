@@ -55,6 +55,7 @@ async fn scripts_and_sequences_take_no_more_round_trips_than_a_command() {
     for (tool, arguments) in [
         ("tail_file", json!({"filepath": log})),
         ("get_system_resources", json!({})),
+        ("server_overview", json!({"fresh": true})),
         (
             "task_exec_sequence",
             json!({"commands": ["cd /tmp", "pwd", "false"]}),

@@ -30,6 +30,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::term::{Selector, TAG, TaggedServer, Term, terms};
 use crate::error::{Error, KnownAliases};
+use crate::secret::hide;
 use crate::store::CatalogueView;
 use crate::store::servers::{Server, Servers};
 
@@ -82,13 +83,29 @@ impl TargetExpression {
     /// Finds the servers that are meant. Refuses a name that is not known, and what stands for no server.
     pub(crate) fn resolve(&self, servers: &Servers) -> Result<Targets, Error> {
         let view = servers.view()?;
+        let found = self.find(&view);
+        found.map_err(|refusal| self.refusal_of_secret(&view).unwrap_or(refusal))
+    }
+
+    /// The refusal of an expression with a secret in it, by mistake. Other refusals quote a part of the expression,
+    /// and a part of a secret would not be masked.
+    fn refusal_of_secret(&self, view: &CatalogueView<'_, Server>) -> Option<Error> {
+        let whole = match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::List(elements) => Cow::Owned(elements.join(",")),
+        };
+        let has_secret = matches!(hide(&whole), Cow::Owned(_));
+        has_secret.then(|| view.unknown(&whole))
+    }
+
+    fn find(&self, view: &CatalogueView<'_, Server>) -> Result<Targets, Error> {
         match self {
             Self::Text(text) if view.has(text) => Ok(Targets::single(text)),
             Self::Text(text) => match serde_json::from_str::<Vec<String>>(text) {
-                Ok(listed) => of_elements(&listed, &view),
-                Err(_) => of_elements(std::slice::from_ref(text), &view),
+                Ok(listed) => of_elements(&listed, view),
+                Err(_) => of_elements(std::slice::from_ref(text), view),
             },
-            Self::List(elements) => of_elements(elements, &view),
+            Self::List(elements) => of_elements(elements, view),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Twenty-one jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
+//! Twenty-two jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
 //! sensible model makes.
 //!
 //! A job asserts that it was done, mostly by what is on the server then. Its calls and the bytes of its answers
@@ -25,6 +25,7 @@ async fn the_jobs_are_done_with_few_bytes() {
     operator.job(services::dead_service).await;
     operator.job(services::load_at_night).await;
     operator.job(services::versions_on_three_servers).await;
+    operator.job(services::logs_of_three_servers).await;
     operator.job(files::full_disk).await;
     operator.job(files::edit_and_test).await;
     operator.job(files::equal_change_on_three_servers).await;
@@ -43,7 +44,7 @@ async fn the_jobs_are_done_with_few_bytes() {
     operator.job(tasks::retried_transfer).await;
     operator.job(tasks::history).await;
     let done = operator.done();
-    assert_eq!(done.len(), 21);
+    assert_eq!(done.len(), 22);
     let whole: usize = done.iter().map(|job| job.received).sum();
     assert!(whole <= ROOM, "{whole} bytes of answers");
 }

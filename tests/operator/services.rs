@@ -11,11 +11,9 @@ pub async fn first_contact(operator: &mut Operator) {
     login.as_object_mut().unwrap().remove("verify");
     let added = operator.call("server_add", login).await;
     assert!(added.contains("logged in as"), "{added}");
-    let one = json!({"alias": "web1"});
-    let resources = operator.call("get_system_resources", one.clone()).await;
-    assert!(resources.contains('%'), "{resources}");
-    let services = operator.call("get_services_status", one).await;
-    assert!(services.contains("shop"), "{services}");
+    let overview = operator.call("server_overview", json!({"alias": "web1"}));
+    let overview = overview.await;
+    assert!(overview.contains('%'), "{overview}");
     let servers = read_json(&operator.fixture.stored("servers.json"));
     assert_eq!(servers["web1"]["port"], operator.server("web1").port);
 }
@@ -55,12 +53,23 @@ pub async fn load_at_night(operator: &mut Operator) {
 }
 
 pub async fn versions_on_three_servers(operator: &mut Operator) {
-    let mut versions = Vec::new();
-    for alias in ["web1", "web2", "db1"] {
-        let ask = json!({"alias": alias, "cmd": "cat ~/shop/version; uname -r"});
-        let shown = operator.call("task_exec", ask).await;
-        let version = shown.lines().find_map(|line| line.strip_prefix("shop "));
-        versions.push(version.unwrap_or_default().to_owned());
+    let ask = json!({"alias": "web1,web2,db1", "cmd": "cat ~/shop/version"});
+    let shown = operator.call("task_exec", ask).await;
+    for (server, version) in [("web1", "2.4.1"), ("web2", "2.4.1"), ("db1", "2.3.9")] {
+        assert!(shown.contains(server) && shown.contains(version), "{shown}");
     }
-    assert_eq!(versions, ["2.4.1", "2.4.1", "2.3.9"]);
+}
+
+pub async fn logs_of_three_servers(operator: &mut Operator) {
+    for alias in ["web1", "web2", "db1"] {
+        let path = operator.server(alias).home("agent.log");
+        let problem = if alias == "db1" { "disk full" } else { "sent" };
+        std::fs::write(path, format!("started\n{problem}\n")).unwrap();
+    }
+    let tail = json!({"alias": "web*,db1", "filepath": "~/agent.log", "lines": 1});
+    let shown = operator.call("tail_file", tail).await;
+    assert!(
+        shown.contains("disk full") && shown.contains("sent"),
+        "{shown}"
+    );
 }
