@@ -12,6 +12,7 @@ use crate::approval::{AskedQuestions, OpenQuestions};
 use crate::audit::{Calls, Trail};
 use crate::config::Config;
 use crate::error::Error;
+use crate::fs::BriefWork;
 use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::MemoryLog;
@@ -41,6 +42,7 @@ struct AppState {
     guard: Arc<Guard>,
     tunnels: OpenTunnels,
     calls: Arc<Calls>,
+    audit_turn: BriefWork,
     asked: AskedQuestions,
     open_questions: OpenQuestions,
     log: MemoryLog,
@@ -129,6 +131,7 @@ impl App {
             tunnels: OpenTunnels::new(Arc::clone(&guard), Arc::clone(&calls), data.clone()),
             guard,
             calls,
+            audit_turn: BriefWork::default(),
             asked: AskedQuestions::default(),
             open_questions: OpenQuestions::of(&offline.data),
             log,
@@ -202,6 +205,11 @@ impl App {
     /// The calls in the audit trail.
     pub fn calls(&self) -> &Arc<Calls> {
         &self.0.calls
+    }
+
+    /// The turns in which lines are added to the audit trail.
+    pub(crate) fn audit_turn(&self) -> &BriefWork {
+        &self.0.audit_turn
     }
 
     /// The questions that clients were told to ask.

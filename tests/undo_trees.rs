@@ -354,11 +354,12 @@ async fn a_file_of_several_names_is_put_back_after_a_kill_in_the_middle() {
         client.kill().await;
         let client = Client::spawned(fixture.data.path(), &["--sync-timeout=50"]).await;
         let undone = undo(&client, &begun.facts()["id"], json!({"force": true})).await;
+        let said = undone.text().to_owned();
         if undone.is_error() {
             // It had not come to keep anything.
             undone.error("NOTHING_TO_UNDO");
         }
-        assert!(fs::read(&path).unwrap() == old, "round {round}");
+        assert!(fs::read(&path).unwrap() == old, "round {round}: {said}");
         assert!(
             fs::read(&twin).unwrap() == old,
             "the other name, round {round}"

@@ -9,7 +9,7 @@ mod private;
 mod replace;
 pub(crate) mod small_file;
 
-pub use blocking::{blocking, in_place};
+pub use blocking::{BriefWork, blocking};
 pub(crate) use home::expand_home;
 pub(crate) use lock::{lock_exclusively, lock_file, lock_for_reading, lock_patiently, try_lock};
 pub(crate) use path_completion::complete_path;

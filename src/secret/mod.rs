@@ -20,10 +20,11 @@
 //! | out | a question to the person | `tools/ask` |
 //! | out | the findings of `doctor` | `doctor` |
 //!
-//! There are three more cases. `fleet/targets` only asks whether an expression for servers holds a secret, because
-//! a part of one, quoted in an error, would not be masked. `ssh/prompt` masks the answers to a command's prompts in that command's output,
-//! which may echo them. A password or token in an address is recognised by its position in the address,
-//! wherever one is shown ([`shown_address`]). A test in `tests/layers.rs` holds the code to this list.
+//! There are three more cases. `ssh/prompt` masks the answers to a command's prompts in that command's output,
+//! which may echo them. `fleet/targets` asks whether an expression for servers holds a secret: an error would quote a
+//! part of it, and a part of a secret is not masked. A password or token in an address is recognised by its position
+//! in the address, wherever one is shown ([`shown_address`]). A test in `tests/layers.rs` holds the code to this
+//! list.
 
 mod address;
 mod automaton;

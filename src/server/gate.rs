@@ -17,7 +17,6 @@ use crate::config::Structured;
 use crate::error::Error;
 use crate::fault::caught;
 use crate::fleet::TargetExpression;
-use crate::fs::in_place;
 use crate::guard::Access;
 use crate::reply::{refused_arguments, shorten_text_beside_facts, take_outcome};
 use crate::secret::{hide, hide_in};
@@ -67,7 +66,7 @@ impl GatedCall {
         run: impl Future<Output = A> + Send + 'static,
     ) -> A {
         app.remember_secrets().await;
-        let audited = match self.begin_audit(app) {
+        let audited = match self.begin_audit(app).await {
             Ok(audited) => audited,
             Err(error) => return A::refusal(error),
         };
@@ -93,7 +92,7 @@ impl GatedCall {
             answer.shorten();
         }
         if let Some(call) = audited
-            && let Err(error) = self.end_audit(app, &call, outcome)
+            && let Err(error) = self.end_audit(app, &call, outcome).await
         {
             let tool = &self.name;
             let notice = format!("the audit trail lacks the end of this call of {tool}: {error}");
@@ -108,21 +107,22 @@ impl GatedCall {
     }
 
     /// Begins the call in the audit trail, if its class is audited. After an error, it must not run.
-    fn begin_audit(&self, app: &App) -> Result<Option<String>, Error> {
+    async fn begin_audit(&self, app: &App) -> Result<Option<String>, Error> {
         if !self.access.is_audited() {
             return Ok(None);
         }
-        let servers = self.called_servers(app);
-        let begin = || {
-            let calls = app.calls();
-            calls.begin(&self.name, &self.arguments, &self.secrets, servers)
-        };
-        in_place(begin).map(Some)
+        let (calls, servers) = (Arc::clone(app.calls()), self.called_servers(app));
+        let (name, arguments) = (self.name.clone(), Arc::clone(&self.arguments));
+        let secrets = Arc::clone(&self.secrets);
+        let begin = move || calls.begin(&name, &arguments, &secrets, servers);
+        app.audit_turn().run(begin).await.map(Some)
     }
 
-    fn end_audit(&self, app: &App, call: &str, outcome: CallOutcome) -> Result<(), Error> {
-        let host_key = self.host_key(app);
-        in_place(|| app.calls().end(call, outcome, host_key))
+    async fn end_audit(&self, app: &App, call: &str, outcome: CallOutcome) -> Result<(), Error> {
+        let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
+        let call = call.to_owned();
+        let end = move || calls.end(&call, outcome, host_key);
+        app.audit_turn().run(end).await
     }
 
     /// The servers that the call is for, as far as its arguments tell.
