@@ -35,10 +35,10 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             adopted
         } else {
             let backup = unless_cancelled(context, self.back_up(&part)).await?;
-            let backup = self.check_backup(backup).await?;
-            self.keep_backup(&part, backup.as_ref()).await?;
-            backup
+            self.check_backup(backup).await?
         };
+        // Also of one that another task has left: this one's undo is to find it.
+        self.keep_backup(&part, backup.as_ref()).await?;
         match self.overwrite(&part).await {
             Ok(length) => {
                 self.discard(backup).await;

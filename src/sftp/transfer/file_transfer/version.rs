@@ -61,7 +61,16 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             .await
         };
         let old = match (&part.old, backup.record.size) {
-            (Some(old), Some(_)) => keeper.old_file(old, content).await?,
+            (Some(now), Some(length)) => {
+                // An earlier try may have changed the file since.
+                let old = Metadata {
+                    length,
+                    mode: backup.record.mode.or(now.mode),
+                    modified: backup.record.modified.or(now.modified),
+                    ..*now
+                };
+                keeper.old_file(&old, content).await?
+            }
             (_, None) => OldState::absent(),
             // The server does not tell what it was.
             (None, Some(_)) => return Ok(()),
