@@ -100,7 +100,7 @@ impl Fleet {
         let hosts = fleet.configuration();
         std::fs::write(&fleet.cold, &hosts).expect("a file");
         let kept = format!(
-            "ControlMaster auto\nControlPersist yes\nControlPath {}/%n\n{hosts}",
+            "ControlMaster auto\nControlPersist yes\nControlPath {}/%n.socket\n{hosts}",
             place.display()
         );
         std::fs::write(&fleet.warm, kept).expect("a file");
