@@ -53,7 +53,7 @@ mod edit;
 pub mod error;
 mod fault;
 mod file_query;
-pub mod fleet;
+mod fleet;
 pub mod fs;
 pub mod guard;
 pub mod hex;

@@ -34,79 +34,56 @@ impl Jobs {
         outcome: &FleetOutcome,
         view: &OutputView,
     ) -> Result<String, Error> {
-        let reports = self.reports(job, outcome, view).await?;
-        self.folded(job, outcome, &reports, view).await
+        self.text_with_facts(job, outcome, view, HashMap::new())
+            .await
     }
 
     /// The same with `facts` in the place of what these servers have printed, or with the reason for which it could
     /// not be read.
-    pub async fn text_of_facts(
+    pub async fn text_with_facts(
         &self,
         job: &Job,
         outcome: &FleetOutcome,
+        view: &OutputView,
         mut facts: HashMap<String, Result<String, String>>,
     ) -> Result<String, Error> {
-        let view = OutputView::default();
-        let mut reports = self.reports(job, outcome, &view).await?;
-        for report in &mut reports {
-            match facts.remove(&report.alias) {
-                Some(Ok(text)) => (report.output, report.digest) = (text, None),
+        let mut reports = Vec::new();
+        for child in &outcome.children {
+            let mut report = ChildReport {
+                host: self.host(&child.alias),
+                alias: child.alias.clone(),
+                task: child.task.as_ref().map(ToString::to_string),
+                outcome: outcome_of(job, outcome, child),
+                output: String::new(),
+                digest: None,
+            };
+            match facts.remove(&child.alias) {
+                Some(Ok(text)) => report.output = text,
                 Some(Err(reason)) => report.outcome = ChildOutcome::Failed { reason },
-                None => {}
+                None => self.add_output(&mut report, child, view).await?,
             }
+            reports.push(report);
         }
-        self.folded(job, outcome, &reports, &view).await
-    }
-
-    async fn folded(
-        &self,
-        job: &Job,
-        outcome: &FleetOutcome,
-        reports: &[ChildReport],
-        view: &OutputView,
-    ) -> Result<String, Error> {
         let head = if job.status.is_live() {
             self.text_of_live(job).await?
         } else {
             outcome.text(job).end()
         };
         let budget = view.budget().saturating_sub(head.len());
-        let folded = fold(job.id.as_str(), reports, budget);
+        let folded = fold(job.id.as_str(), &reports, budget);
         let newline = if folded.is_empty() { "" } else { "\n" };
         Ok(format!("{head}{newline}{folded}"))
     }
 
-    async fn reports(
+    /// Adds the output of a child to the report about its server.
+    async fn add_output(
         &self,
-        job: &Job,
-        outcome: &FleetOutcome,
-        view: &OutputView,
-    ) -> Result<Vec<ChildReport>, Error> {
-        let mut reports = Vec::new();
-        for child in &outcome.children {
-            reports.push(self.report(job, outcome, child, view).await?);
-        }
-        Ok(reports)
-    }
-
-    /// The report about one server, with the output of its child.
-    async fn report(
-        &self,
-        job: &Job,
-        outcome: &FleetOutcome,
+        report: &mut ChildReport,
         child: &Child,
         view: &OutputView,
-    ) -> Result<ChildReport, Error> {
-        let mut report = ChildReport {
-            host: self.host(&child.alias),
-            alias: child.alias.clone(),
-            task: child.task.as_ref().map(ToString::to_string),
-            outcome: outcome_of(job, outcome, child),
-            output: String::new(),
-            digest: None,
-        };
+    ) -> Result<(), Error> {
         if matches!(child.state(), ChildState::Running | ChildState::Crashed) {
-            return Ok(report);
+            return Ok(());
         }
         let has_failed = child.state() != ChildState::Done;
         let check = child.check.as_ref().filter(|_| has_failed);
@@ -128,7 +105,7 @@ impl Jobs {
                 report.digest = Some(self.digest(&job).await?);
             }
         }
-        Ok(report)
+        Ok(())
     }
 
     /// A hash of all that a job has printed.

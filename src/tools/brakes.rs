@@ -50,11 +50,8 @@ const CHECK: &str = "check";
 
 impl BrakeArguments {
     fn brakes(self) -> Result<Brakes, Error> {
-        let most = [("atOnce", self.at_once), ("canary", self.canary)];
-        for (parameter, number) in most {
-            if parameter == "atOnce" && number.is_some_and(|number| number.0 == 0) {
-                return Err(Error::invalid(parameter, "is 0, and has to be more"));
-            }
+        if self.at_once.is_some_and(|number| number.0 == 0) {
+            return Err(Error::invalid("atOnce", "is 0, and has to be more"));
         }
         Ok(Brakes {
             at_once: self.at_once.map(|number| number.0),

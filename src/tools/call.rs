@@ -377,12 +377,11 @@ impl App {
         id: &JobId,
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
     ) -> Result<Arc<Job>, Error> {
-        let alias = self.jobs().queue().get(id).await?.alias.clone();
-        let notice = || self.pool().login_notice(&alias);
-        let job = self.jobs().queue().get(id).await?;
-        let source = if job.fleet().is_some() {
+        let followed = self.jobs().queue().get(id).await?;
+        let notice = || self.pool().login_notice(&followed.alias);
+        let source = if followed.fleet().is_some() {
             ProgressSource::Servers(self.jobs(), id)
-        } else if job.transferred().is_some() {
+        } else if followed.transferred().is_some() {
             ProgressSource::Transfer(self.jobs(), id)
         } else {
             ProgressSource::Output(self.jobs(), id)

@@ -10,9 +10,9 @@ use super::{Call, Json, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::Targets;
-use crate::job::kind::fleet::{Child, ChildState, FleetOutcome};
+use crate::job::kind::fleet::{Child, ChildState};
 use crate::job::kind::probe::Probe;
-use crate::job::{Job, OutputView, Stream};
+use crate::job::{JobId, OutputView, Stream};
 use crate::monitor::Question;
 
 /// The most bytes of facts that an answer has. Of more, it has the text alone.
@@ -55,14 +55,33 @@ impl App {
             let text = self.jobs().text(&job, &OutputView::default()).await?;
             return Json::of_job(&job, text);
         };
-        let facts = self.facts_of(&job, outcome, read).await?;
-        let lines = facts.servers.iter();
-        let lines = lines.map(|(alias, facts)| ((*alias).to_owned(), Ok(line(facts))));
-        let problems = facts.failed.iter();
-        let problems = problems.map(|(alias, reason)| ((*alias).to_owned(), Err(reason.clone())));
-        let unread = problems.filter(|(alias, _)| is_done(outcome, alias));
-        let told: HashMap<_, _> = lines.chain(unread).collect();
-        let text = self.jobs().text_of_facts(&job, outcome, told).await?;
+        let mut facts = FactsByServer {
+            servers: IndexMap::new(),
+            failed: IndexMap::new(),
+            task_id: job.id.as_str(),
+        };
+        let mut told = HashMap::new();
+        for child in &outcome.children {
+            let alias = child.alias.as_str();
+            let printed = match &child.task {
+                Some(task) if child.state() == ChildState::Done => self.printed_by(task).await?,
+                _ => {
+                    facts.failed.insert(alias, reason(child));
+                    continue;
+                }
+            };
+            let read = read(alias, &printed).map_err(|error| error.to_string());
+            told.insert(
+                alias.to_owned(),
+                read.as_ref().map(&line).map_err(Clone::clone),
+            );
+            match read {
+                Ok(read) => drop(facts.servers.insert(alias, read)),
+                Err(reason) => drop(facts.failed.insert(alias, reason)),
+            }
+        }
+        let (jobs, view) = (self.jobs(), OutputView::default());
+        let text = jobs.text_with_facts(&job, outcome, &view, told).await?;
         let length = serde_json::to_vec(&facts).map_or(usize::MAX, |json| json.len());
         if length > MOST_FACTS {
             let report = FactsAsText {
@@ -74,44 +93,15 @@ impl App {
         Json::with(&text, &facts)
     }
 
-    async fn facts_of<'j, T>(
-        &self,
-        job: &'j Job,
-        outcome: &'j FleetOutcome,
-        read: impl Fn(&str, &str) -> Result<T, Error>,
-    ) -> Result<FactsByServer<'j, T>, Error> {
-        let mut facts = FactsByServer {
-            servers: IndexMap::new(),
-            failed: IndexMap::new(),
-            task_id: job.id.as_str(),
-        };
-        for child in &outcome.children {
-            let alias = child.alias.as_str();
-            let read = match &child.task {
-                Some(task) if child.state() == ChildState::Done => {
-                    let job = self.jobs().queue().get(task).await?;
-                    let printed = self.jobs().whole(&job, Stream::Stdout).await?;
-                    read(alias, &printed).map_err(|error| error.to_string())
-                }
-                _ => Err(reason(child)),
-            };
-            match read {
-                Ok(read) => drop(facts.servers.insert(alias, read)),
-                Err(reason) => drop(facts.failed.insert(alias, reason)),
-            }
-        }
-        Ok(facts)
+    /// All that a task has printed on standard output.
+    async fn printed_by(&self, task: &JobId) -> Result<String, Error> {
+        let job = self.jobs().queue().get(task).await?;
+        self.jobs().whole(&job, Stream::Stdout).await
     }
 }
 
+/// The reason for which a server gave no facts.
 fn reason(child: &Child) -> String {
-    child
-        .error
-        .clone()
-        .unwrap_or_else(|| "not asked".to_owned())
-}
-
-fn is_done(outcome: &FleetOutcome, alias: &str) -> bool {
-    let mut children = outcome.children.iter();
-    children.any(|child| child.alias == alias && child.state() == ChildState::Done)
+    let error = child.error.clone();
+    error.unwrap_or_else(|| "not asked".to_owned())
 }

@@ -10,7 +10,7 @@ use super::name_pattern::part_of_name;
 use super::{Call, Json, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
-use crate::fleet::TargetExpression;
+use crate::fleet::{TargetExpression, Targets};
 use crate::guard::Access;
 use crate::job::kind::probe::Probe;
 use crate::job::{Job, OutputView, StartOptions, Status, Stream};
@@ -78,6 +78,13 @@ impl App {
         call: Call,
     ) -> Result<Json<Overview>, Error> {
         let servers = self.targets(&alias)?;
+        if servers.is_single() && !fresh.0 {
+            let alias = &servers.expression;
+            let place = self.servers().get(alias)?.endpoint();
+            if let Some(recent) = self.overviews().get(alias, &place) {
+                return Json::new(recent.text(), &recent);
+            }
+        }
         let read = |alias: &str, text: &str| {
             let overview = overview::parse(text);
             let overview = overview.ok_or_else(|| unknown_system(alias, "server_overview"))?;
@@ -85,21 +92,9 @@ impl App {
             self.overviews().put(alias, &place, &overview);
             Ok(overview)
         };
-        if !servers.is_single() {
-            let question = Question::ServerOverview;
-            return self
-                .ask_all(&call, servers, question, read, Overview::line)
-                .await;
-        }
-        let alias = &servers.expression;
-        let place = self.servers().get(alias)?.endpoint();
-        let recent = self.overviews().get(alias, &place);
-        if let Some(recent) = recent.filter(|_| !fresh.0) {
-            return Json::new(recent.text(), &recent);
-        }
-        let asked = self.ask(&call, alias, Question::ServerOverview);
-        let read = |text: &str| read(alias, text);
-        self.reply_with(asked.await?, read, Overview::text).await
+        let texts = (Overview::text, Overview::line);
+        self.put(&call, servers, Question::ServerOverview, read, texts)
+            .await
     }
 
     /// Show a server's CPU usage, memory, swap, disks, load and uptime.
@@ -114,7 +109,8 @@ impl App {
         };
         let question = Question::GetSystemResources;
         let texts = (Resources::text, Resources::line);
-        self.put(&call, &alias, question, read, texts).await
+        self.put(&call, self.targets(&alias)?, question, read, texts)
+            .await
     }
 
     /// Count a server's services (systemd, Docker, PM2), and show those that failed or restart.
@@ -133,7 +129,7 @@ impl App {
         let read = |_: &str, text: &str| Ok(services::parse(text, &filter));
         let question = Question::GetServicesStatus;
         let texts = (Services::text, Services::text);
-        self.put(&call, &services.alias, question, read, texts)
+        self.put(&call, self.targets(&services.alias)?, question, read, texts)
             .await
     }
 
@@ -147,7 +143,8 @@ impl App {
         let read = |_: &str, text: &str| Ok(fail2ban::parse(text));
         let question = Question::GetFail2banStatus { jail };
         let texts = (Fail2Ban::text, Fail2Ban::text);
-        self.put(&call, &alias, question, read, texts).await
+        self.put(&call, self.targets(&alias)?, question, read, texts)
+            .await
     }
 
     /// Puts a question to one server or several, and replies with the facts that `read` finds in what each prints:
@@ -155,12 +152,11 @@ impl App {
     async fn put<T: Serialize>(
         &self,
         call: &Call,
-        servers: &TargetExpression,
+        servers: Targets,
         question: Question,
         read: impl Fn(&str, &str) -> Result<T, Error>,
         (text, line): (impl FnOnce(&T) -> String, impl Fn(&T) -> String),
     ) -> Result<Json<T>, Error> {
-        let servers = self.targets(servers)?;
         if !servers.is_single() {
             return self.ask_all(call, servers, question, read, line).await;
         }
