@@ -217,12 +217,12 @@ impl App {
         &self.0.asked
     }
 
-    /// The questions that wait for a person at a terminal.
+    /// The overviews of the last minutes.
     pub(crate) fn overviews(&self) -> &RecentOverviews {
         &self.0.overviews
     }
 
-    /// The questions that wait for a person.
+    /// The questions that wait for a person at a terminal.
     pub(crate) fn open_questions(&self) -> &OpenQuestions {
         &self.0.open_questions
     }

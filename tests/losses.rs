@@ -356,7 +356,6 @@ async fn five_hundred_tasks_over_twenty_servers_run_once_each_in_little_memory()
     let figure = |name: &str| memory(client.process_id(), name);
     // Less the program's own pages: a debug build has 20 MiB of them, a release 10.
     let most = figure("VmHWM") - figure("RssFile");
-    eprintln!("most {most}");
     assert!(most < 54 * 1024 * 1024, "{most} bytes of memory");
 }
 

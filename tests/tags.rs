@@ -29,13 +29,7 @@ async fn three_servers(client: &Client) {
 /// The aliases that a list has.
 async fn listed(client: &Client, arguments: Value) -> Vec<String> {
     let listed = client.call("server_list", arguments).await.ok();
-    listed
-        .facts()
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect()
+    listed.fact_names()
 }
 
 #[tokio::test]

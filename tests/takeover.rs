@@ -26,13 +26,7 @@ fn by_npx(data: &Path) -> Value {
 
 async fn server_names(mut process: RawProcess) -> Vec<String> {
     let listed = process.tool("server_list", json!({})).await.ok();
-    listed
-        .facts()
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect()
+    listed.fact_names()
 }
 
 #[tokio::test]

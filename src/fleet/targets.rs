@@ -12,8 +12,8 @@
 //! | `!web3` | all without it |
 //! | `["web1", "tag:eu"]` | the same as `web1,tag:eu` |
 //!
-//! - An existing alias wins over every other reading of the same text, be it the whole expression, an element of
-//!   the array, a term or a condition. One that holds a comma is meant where it is the whole expression or an
+//! - An existing alias wins over every other reading of the same text: of the whole expression, an element of the
+//!   array, a term or a condition. One that holds a comma is meant where it is the whole expression or an
 //!   element.
 //! - A term chooses; one in which everything is negated takes away from what the others choose, wherever it stands.
 //! - Terms choose in their order, each in the order of `servers.json`. No server comes twice.
@@ -69,7 +69,7 @@ impl Targets {
         }
     }
 
-    /// Several servers, be it one at present.
+    /// The servers of an expression that may name several, also where it names one at present.
     pub(crate) fn several(expression: &str, aliases: Vec<String>) -> Self {
         Self {
             expression: expression.to_owned(),

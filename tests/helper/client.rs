@@ -176,6 +176,12 @@ impl Answer {
             .expect("every answer has structured content")
     }
 
+    /// The names of the fields of the structured content.
+    pub fn fact_names(&self) -> Vec<String> {
+        let facts = self.facts().as_object().expect("facts are an object");
+        facts.keys().cloned().collect()
+    }
+
     pub fn text(&self) -> &str {
         &self.0.content[0]
             .as_text()
