@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`command_line`], [`install`], [`doctor`], [`demo`] | the program's other commands: registering it with a client, checking a set-up, a tour with an SSH server of its own |
+//! | [`guide`] | the guides for people |
 //! | [`transport`] | MCP messages on standard input and output, one in each line; malformed ones are answered, too |
 //! | [`server`] | the MCP handler, with the gate that every tool call passes (audit, guard, masking), and what clients read besides: resources, prompts, completions |
 //! | [`tools`], [`reply`] | the tools, a file for each family; a tool takes arguments and makes a reply |
@@ -56,6 +57,7 @@ mod file_query;
 mod fleet;
 pub mod fs;
 pub mod guard;
+pub mod guide;
 pub mod hex;
 pub mod host_key;
 pub mod install;

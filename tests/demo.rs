@@ -20,14 +20,25 @@ async fn the_tour_passes_and_cleans_up() {
     for tool in [
         "server_add",
         "task_exec",
+        "file_edit",
         "task_transfer",
         "task_wait",
+        "server_trust",
         "queue_stats",
-        "pool_stats",
     ] {
         assert!(told.contains(&format!("> {tool} ")), "{tool} is shown");
     }
-    assert!(told.contains("the two files are the same") && told.contains("All as it should be"));
+    for shown in [
+        "has its old content again",
+        "the two files are the same",
+        "kill -9, and started again",
+        "HOST_KEY_MISMATCH",
+        "  ? The host key of the server `demo`",
+        "(4)  2.4.1",
+        "All as it should be",
+    ] {
+        assert!(told.contains(shown), "{shown}: {told}");
+    }
     assert!(!told.contains(mcp_sftp_orchestrator::demo::PASSWORD));
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }

@@ -1,14 +1,16 @@
 //! Documents that list every setting and every tool. `UPDATE=1` writes them anew.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use mcp_sftp_orchestrator::config::{SETTINGS, Setting, Toolset};
 use mcp_sftp_orchestrator::tools::Tools;
+use regex::Regex;
 use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 
-/// Held while a document is read and written: two tests write the README.
+/// Held while a document is read and written.
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// Compares a document at the crate's root with the text that `write` makes of it, or writes that text.
@@ -40,7 +42,7 @@ fn sentence(setting: &Setting) -> String {
 }
 
 #[test]
-fn the_readme_s_table_is_the_settings() {
+fn the_guide_s_table_is_the_settings() {
     let row = |setting: &Setting| {
         let default = match setting.default {
             "" => String::new(),
@@ -48,7 +50,7 @@ fn the_readme_s_table_is_the_settings() {
         };
         format!("| `{}` | {default}| {} |\n", setting.name, setting.meaning)
     };
-    hold("README.md", |text| {
+    hold("src/guide/settings.md", |text| {
         let heading = "| variable | default | meaning |\n|---|---|---|\n";
         let (before, rest) = text.split_once(heading).unwrap();
         let (_, after) = rest.split_once("\n\n").unwrap();
@@ -58,7 +60,7 @@ fn the_readme_s_table_is_the_settings() {
 }
 
 #[test]
-fn the_readme_s_other_table_is_the_tools() {
+fn the_guide_s_table_is_the_tools() {
     let tools = Tools::new();
     let listed = tools.list_all();
     let row = |tool: &Tool, toolset: &str| {
@@ -83,7 +85,7 @@ fn the_readme_s_other_table_is_the_tools() {
         });
         rows.collect::<String>()
     };
-    hold("README.md", |text| {
+    hold("src/guide/tools.md", |text| {
         let heading =
             "| toolset | tool | what it does | access | parameters |\n|---|---|---|---|---|\n";
         let (before, rest) = text.split_once(heading).unwrap();
@@ -129,4 +131,54 @@ fn the_registry_s_variables_are_the_settings() {
         entry["packages"][0]["environmentVariables"] = SETTINGS.iter().map(variable).collect();
         serde_json::to_string_pretty(&entry).unwrap() + "\n"
     });
+}
+
+/// The most words of the README.
+const README_WORDS: usize = 1_500;
+
+#[test]
+fn the_readme_is_short_and_leads_to_every_guide() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let words = readme.split_whitespace().count();
+    assert!(words <= README_WORDS, "{words} words");
+    let modules = std::fs::read_to_string(root.join("src/guide/mod.rs")).unwrap();
+    for guide in guides() {
+        let name = guide.file_stem().unwrap().to_str().unwrap();
+        let link = format!("](src/guide/{name}.md)");
+        assert!(readme.contains(&link), "README.md leads to {name}");
+        let is_module = modules.lines().any(|line| line.trim() == name);
+        assert!(is_module, "src/guide/mod.rs has {name}");
+    }
+}
+
+#[test]
+fn links_between_guides_lead_somewhere() {
+    let definition = Regex::new(r"(?m)^\[(\w+)\]: (\S+)$").unwrap();
+    let reference = Regex::new(r"\[(\w+)\](?:[^(:\[]|$)").unwrap();
+    for guide in guides() {
+        let text = std::fs::read_to_string(&guide).unwrap();
+        let defined: BTreeMap<_, _> = definition
+            .captures_iter(&text)
+            .map(|found| (found[1].to_owned(), found[2].to_owned()))
+            .collect();
+        for (name, place) in &defined {
+            assert_eq!(place, &format!("{name}.md"), "{guide:?}");
+            assert!(guide.with_file_name(place).is_file(), "{guide:?}: {place}");
+            let named = reference.captures_iter(&text);
+            assert!(
+                named.into_iter().any(|found| &found[1] == name),
+                "{guide:?}: [{name}]"
+            );
+        }
+    }
+}
+
+fn guides() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let entries = std::fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! Every example of the README, as it is written there, against sshd. What the example's server has
+//! Every example of the guide, as it is written there, against sshd. What the example's server has
 //! and this one has not is stood in for by commands on its PATH.
 
 use serde_json::{Value, json};
@@ -207,7 +207,9 @@ async fn the_readme_s_examples_work_as_written() {
     }
     std::fs::create_dir_all(fixture.there("var/www/app")).unwrap();
     write(fixture.there("etc/nginx/app.conf"), CONFIGURATION);
-    let examples = include_str!("../README.md").split("```json\n").skip(1);
+    let examples = include_str!("../src/guide/examples.md")
+        .split("```json\n")
+        .skip(1);
     let examples = examples.map(|rest| rest.split("```").next().unwrap());
     let examples: Vec<_> = examples
         .filter(|block| block.contains("\"tool\""))

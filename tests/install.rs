@@ -500,9 +500,9 @@ async fn without_a_client_it_lists_those_that_are_here() {
 }
 
 #[test]
-fn the_readme_names_every_client() {
-    let readme = include_str!("../README.md");
-    let names = readme
+fn the_guide_names_every_client() {
+    let guide = include_str!("../src/guide/install.md");
+    let names = guide
         .lines()
         .find(|line| line.starts_with("It knows `claude-desktop`"));
     for client in &MCP_CLIENTS {

@@ -11,6 +11,7 @@ use crate::helper::directory;
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const README: &str = include_str!("../README.md");
+const INSTALL_GUIDE: &str = include_str!("../src/guide/install.md");
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -189,9 +190,9 @@ fn the_registry_s_entry_is_valid_and_says_what_the_crate_says() {
     assert_eq!(secret.unwrap()["isSecret"], true);
 }
 
-/// The client's entry in the README that has this command.
+/// The client's entry in the guide that has this command.
 fn one_liner(command: &str) -> Vec<String> {
-    let blocks = README.split("```json\n").skip(1);
+    let blocks = INSTALL_GUIDE.split("```json\n").skip(1);
     let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
     let entry = blocks
         .filter_map(|block| serde_json::from_str::<Value>(block).ok())

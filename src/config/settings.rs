@@ -1,7 +1,7 @@
 //! The table of settings: one row for each, from which everything else about a setting is made.
 //!
 //! A row has the variable, its default as a user writes it, the field of [`Config`] with its [`SettingKind`], the
-//! name in `system_diagnostics`, and what it does, in a line. The settings' table in the README,
+//! name in `system_diagnostics`, and what it does, in a line. The settings' table in the guide,
 //! `.env.example` and `server.json` are written by a test, in `tests/documents.rs`.
 
 use std::collections::BTreeMap;

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicUsize;
 
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
+use tokio_util::io::InspectReader;
 
+use super::cuts::Cuts;
 use super::permit::SessionPermit;
 use super::process::ShellProcess;
 use super::sftp::SftpHandler;
@@ -21,6 +23,7 @@ pub const PASSWORD: &str = "throwaway";
 pub struct ServerConnection {
     home: PathBuf,
     max_sessions: usize,
+    cuts: Cuts,
     sessions: Arc<AtomicUsize>,
     /// Session channels without a request so far.
     channels: HashMap<ChannelId, (Channel<Msg>, SessionPermit)>,
@@ -33,10 +36,16 @@ impl ServerConnection {
         Self {
             home: home.to_owned(),
             max_sessions,
+            cuts: Cuts::default(),
             sessions: Arc::default(),
             channels: HashMap::new(),
             processes: HashMap::new(),
         }
+    }
+
+    /// Has these cuts count what its SFTP sessions receive.
+    pub(super) fn with_cuts(self, cuts: Cuts) -> Self {
+        Self { cuts, ..self }
     }
 
     /// Takes a session channel without a request so far, which the caller then serves.
@@ -110,7 +119,10 @@ impl server::Handler for ServerConnection {
             ("sftp", Some((stream, permit))) => {
                 session.channel_success(channel)?;
                 let files = SftpHandler::new(&self.home, permit);
-                russh_sftp::server::run(stream.into_stream(), files).await;
+                let (reader, writer) = tokio::io::split(stream.into_stream());
+                let cuts = self.cuts.clone();
+                let reader = InspectReader::new(reader, move |bytes| cuts.count(bytes.len()));
+                russh_sftp::server::run(tokio::io::join(reader, writer), files).await;
                 Ok(())
             }
             _ => session.channel_failure(channel),

@@ -30,7 +30,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The class in a few words, for the README's table.
+    /// The class in a few words, for the guide's table.
     pub fn words(self) -> &'static str {
         match self {
             Self::ReadsHere => "reads here",
