@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rmcp::model::RequestId;
 use tokio::sync::OnceCell;
 
+use crate::actor::CurrentActor;
 use crate::api::Checker;
 use crate::approval::{AskedQuestions, OpenQuestions};
 use crate::audit::{Calls, Trail};
@@ -41,6 +42,7 @@ struct AppState {
     jobs: Jobs,
     guard: Arc<Guard>,
     tunnels: OpenTunnels,
+    actor: CurrentActor,
     calls: Arc<Calls>,
     audit_turn: BriefWork,
     asked: AskedQuestions,
@@ -109,7 +111,9 @@ impl App {
         seal_clear(apis, config);
         sweep_staged(data);
         let queue = Queue::open(Arc::clone(config), data)?;
-        let calls = Arc::new(Calls::new(Trail::open(data), queue.0.owner()));
+        let actor = CurrentActor::new(config);
+        let calls = Calls::new(Trail::open(data), queue.0.owner(), actor.clone());
+        let calls = Arc::new(calls);
         let guard = Arc::new(Guard::open(
             Arc::clone(config),
             data,
@@ -123,6 +127,7 @@ impl App {
             pool.clone(),
             Arc::clone(&guard),
             FileVersions::open(data, vault.clone()),
+            actor.clone(),
         )?;
         Ok(Self(Arc::new(AppState {
             secrets: OnceCell::new(),
@@ -130,6 +135,7 @@ impl App {
             jobs,
             tunnels: OpenTunnels::new(Arc::clone(&guard), Arc::clone(&calls), data.clone()),
             guard,
+            actor,
             calls,
             audit_turn: BriefWork::default(),
             asked: AskedQuestions::default(),
@@ -205,6 +211,11 @@ impl App {
     /// The calls in the audit trail.
     pub fn calls(&self) -> &Arc<Calls> {
         &self.0.calls
+    }
+
+    /// The one who acts.
+    pub(crate) fn actor(&self) -> &CurrentActor {
+        &self.0.actor
     }
 
     /// The turns in which lines are added to the audit trail.

@@ -31,6 +31,10 @@ pub enum RunMode {
     ListQuestions(Overrides),
     /// `approve ID` and `deny ID`
     AnswerQuestion(Overrides, String, PersonAnswer),
+    /// `stop`: everything, an alias or a task
+    Stop(Overrides, Option<String>),
+    /// `resume`: everything, or an alias
+    Resume(Overrides, Option<String>),
     /// `install`
     Install(InstallRequest),
     /// `uninstall`
@@ -56,6 +60,8 @@ struct CommandLine {
     of_install: Option<String>,
     /// Set by `--as`.
     looks_as: bool,
+    /// Set by `--all`.
+    is_all: bool,
 }
 
 /// Parses the arguments after the program's name.
@@ -117,6 +123,10 @@ impl CommandLine {
                 self.looks_as = true;
                 return Ok(());
             }
+            "all" => {
+                self.is_all = true;
+                return Ok(());
+            }
             "client" => request.client = Some(parser.value()?.string()?),
             "name" => request.name = Some(parser.value()?.string()?),
             "print" => request.prints = true,
@@ -135,6 +145,7 @@ impl CommandLine {
             words,
             of_install,
             looks_as,
+            is_all,
         } = self;
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let mode = match words.as_slice() {
@@ -142,6 +153,18 @@ impl CommandLine {
                 if looks_as && of_install.as_ref().is_none_or(|option| option == "--name") =>
             {
                 return Ok(RunMode::DoctorAs(request));
+            }
+            ["stop"] => return Ok(RunMode::Stop(request.overrides, None)),
+            ["resume"] => return Ok(RunMode::Resume(request.overrides, None)),
+            _ if is_all => return Err("`--all` goes with `stop` and `resume`".into()),
+            ["stop", what] => {
+                return Ok(RunMode::Stop(request.overrides, Some((*what).to_owned())));
+            }
+            ["resume", alias] => {
+                return Ok(RunMode::Resume(
+                    request.overrides,
+                    Some((*alias).to_owned()),
+                ));
             }
             _ if looks_as => {
                 return Err(
@@ -193,7 +216,8 @@ pub fn help() -> String {
         "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
          Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS] [--env-file=FILE]\n       \
          {NAME} install | uninstall [--client=CLIENT]\n       \
-         {NAME} demo | doctor [--as=CLIENT] | audit verify | approve [ID] | deny ID\n\n\
+         {NAME} demo | doctor [--as=CLIENT] | audit verify | approve [ID] | deny ID\n       \
+         {NAME} stop [ALIAS | ID] | resume [ALIAS]\n\n\
          Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
          Commands:\n  \
          install                   list the MCP clients here, or register it with one\n  \
@@ -203,7 +227,10 @@ pub fn help() -> String {
          doctor --as=CLIENT        the same with what that MCP client gives it of the environment\n  \
          audit verify              check that nobody has changed the audit trail\n  \
          approve                   list what waits for a person's yes\n  \
-         approve ID | deny ID      say yes or no to it, at a terminal\n\n\
+         approve ID | deny ID      say yes or no to it, at a terminal\n  \
+         stop                      stop every task, and let nothing new begin\n  \
+         stop ALIAS | stop ID      the same on one server; or stop one task alone\n  \
+         resume | resume ALIAS     let it begin again: everything, or on one server\n\n\
          Options:\n  \
          --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \
          --sync-timeout=SECONDS    when a call goes to the background, before MCP_SYNC_TIMEOUT_S\n  \

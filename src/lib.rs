@@ -5,7 +5,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`command_line`], [`install`], [`doctor`], [`demo`] | the program's other commands: registering it with a client, checking a set-up, a tour with an SSH server of its own |
+//! | [`command_line`], [`install`], [`doctor`], [`red_button`], [`demo`] | the program's other commands: registering it with a client, checking a set-up, stopping everything, a tour with an SSH server of its own |
 //! | [`guide`] | the guides for people |
 //! | [`transport`] | MCP messages on standard input and output, one in each line; malformed ones are answered, too |
 //! | [`server`] | the MCP handler, with the gate that every tool call passes (audit, guard, masking), and what clients read besides: resources, prompts, completions |
@@ -24,6 +24,7 @@
 //! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
 //! | [`sftp`], [`ssh`] | file transfers and commands, over a pool of connections |
 //! | [`edit`] | exact edits of a file's content, and diffs |
+//! | [`held`], [`actor`] | the red button: servers on which nothing may begin; the person or program that acts |
 //! | [`ssh_config`] | the parser of the user's own SSH configuration, `~/.ssh/config` |
 //! | [`store`] | the data directory, which several processes share safely |
 //! | [`config`], [`logging`], [`report`] | settings; the log; the reports of errors that callers get |
@@ -38,6 +39,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod actor;
 mod ansible;
 mod api;
 pub mod app;
@@ -58,6 +60,7 @@ mod fleet;
 pub mod fs;
 pub mod guard;
 pub mod guide;
+pub mod held;
 pub mod hex;
 pub mod host_key;
 pub mod install;
@@ -68,6 +71,7 @@ mod monitor;
 pub mod policy;
 pub mod random;
 mod readable;
+pub mod red_button;
 mod reply;
 mod report;
 mod resource_uri;

@@ -16,7 +16,7 @@ use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
-use mcp_sftp_orchestrator::{approval, audit, demo, descriptors, doctor, install};
+use mcp_sftp_orchestrator::{approval, audit, demo, descriptors, doctor, install, red_button};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
 use tokio::runtime::{Builder, Runtime};
@@ -57,14 +57,18 @@ fn main() -> ExitCode {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
         }
         RunMode::ListQuestions(overrides) => Config::load(&overrides).and_then(|config| {
-            approval::list(&config.data_dir, &mut io::stdout()).map_err(|error| error.to_string())
+            approval::list(&config, &mut io::stdout()).map_err(|error| error.to_string())
         }),
         RunMode::AnswerQuestion(overrides, id, answer) => {
             Config::load(&overrides).and_then(|config| {
-                approval::answer(&config.data_dir, &id, answer, &mut io::stdout())
+                approval::answer(&config, &id, answer, &mut io::stdout())
                     .map_err(|error| error.to_string())
             })
         }
+        RunMode::Stop(overrides, what) => runtime.block_on(stop(&overrides, what)),
+        RunMode::Resume(overrides, alias) => Config::load(&overrides).and_then(|config| {
+            red_button::resume(&config, alias, &mut io::stdout()).map_err(|error| error.to_string())
+        }),
         RunMode::Install(request) => {
             install::install(&request, &mut io::stdout()).map_err(|error| error.to_string())
         }
@@ -113,6 +117,16 @@ fn fail(problem: &str, code: u8) -> ExitCode {
     // Without stderr there is nobody to tell.
     let _ = writeln!(io::stderr(), "{NAME}: {problem}");
     ExitCode::from(code)
+}
+
+async fn stop(overrides: &Overrides, what: Option<String>) -> Result<(), String> {
+    let config = Config::load(overrides)?;
+    reach_keyring(&config);
+    match red_button::stop(config, what, &mut io::stdout()).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("not all has ended; nothing new begins".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 async fn examine(overrides: &Overrides) -> Result<(), String> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{BINARY, ERAS, Era, EraSession, Fixture, Folder, Sshd, assert_has, directory};
+use crate::helper::{ERAS, Era, EraSession, Folder, Sshd, Terminal, assert_has, directory};
 
 /// A client that shows forms.
 fn asks() -> Value {
@@ -208,34 +208,6 @@ async fn a_question_shows_no_secret() {
         assert_eq!(result["isError"], false, "{result}");
         let says = questions[0]["message"].as_str().unwrap();
         assert!(says.contains("`login ***`"), "{says}");
-    }
-}
-
-/// A shell at a terminal, where a person runs this program's own commands.
-struct Terminal {
-    shell: Fixture,
-    data: Folder,
-}
-
-impl Terminal {
-    async fn open() -> Self {
-        Self {
-            shell: Fixture::start().await,
-            data: directory(),
-        }
-    }
-
-    fn command(&self, words: &str) -> String {
-        format!("{BINARY} {words} --data-dir={}", self.data.path().display())
-    }
-
-    /// The output of a command, at which this is typed.
-    async fn types(&self, words: &str, typed: &str) -> String {
-        let run = json!({
-            "alias": "web1", "cmd": self.command(words), "responses": {"Type yes": typed},
-        });
-        let answer = self.shell.client.call("task_exec_interactive", run).await;
-        answer.text().to_owned()
     }
 }
 

@@ -89,6 +89,7 @@ mod queue;
 mod readable;
 mod reading;
 mod readonly;
+mod red_button;
 mod references;
 mod refused;
 mod remote_files;

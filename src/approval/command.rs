@@ -1,17 +1,18 @@
 //! The commands `approve` and `deny`: a person at a terminal answers an open question.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::Path;
 
 use serde_json::Map;
 
-use super::{OpenQuestions, PersonAnswer};
+use super::{OpenQuestions, PersonAnswer, PersonQuestion};
+use crate::actor::{AT_TERMINAL, Actor, CurrentActor};
 use crate::audit::{CallOutcome, CalledServers, Calls, Trail};
+use crate::config::Config;
 use crate::error::Error;
+use crate::readable::readable;
 use crate::store::DataDirectory;
-
-/// The process that the audit trail names.
-const AT_TERMINAL: &str = "terminal";
+use crate::time::brief;
 
 /// A reason for which a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +21,11 @@ pub enum AnswerError {
     #[error("no question `{0}` is open. Each lives for ten minutes and is answered once")]
     NotOpen(String),
     /// A program runs this command.
-    #[error("`approve` is for a person at a terminal")]
-    NoTerminal,
+    #[error("`{0}` is for a person at a terminal")]
+    NoTerminal(&'static str),
     /// The person has not typed the word.
-    #[error("nothing was approved")]
-    NotTyped,
+    #[error("nothing was {0}")]
+    NotTyped(&'static str),
     /// The file of questions cannot be read or written.
     #[error(transparent)]
     Store(#[from] Error),
@@ -34,14 +35,14 @@ pub enum AnswerError {
 }
 
 /// Shows the open questions of a data directory.
-pub fn list(data_dir: &Path, out: &mut impl Write) -> Result<(), AnswerError> {
-    let data = DataDirectory::existing(data_dir);
+pub fn list(config: &Config, out: &mut impl Write) -> Result<(), AnswerError> {
+    let data = DataDirectory::existing(&config.data_dir);
     let open = OpenQuestions::of(&data).list()?;
     if open.is_empty() {
         writeln!(out, "no question is open")?;
     }
     for (id, question) in open {
-        writeln!(out, "{id}  {question}")?;
+        write!(out, "{id}  {}", shown(&question))?;
     }
     Ok(())
 }
@@ -49,53 +50,94 @@ pub fn list(data_dir: &Path, out: &mut impl Write) -> Result<(), AnswerError> {
 /// Answers a question. A yes is typed at a terminal, after the question was shown. The audit trail has both
 /// answers.
 pub fn answer(
-    data_dir: &Path,
+    config: &Config,
     id: &str,
     answer: PersonAnswer,
     out: &mut impl Write,
 ) -> Result<(), AnswerError> {
-    let data = DataDirectory::existing(data_dir);
+    let data = DataDirectory::existing(&config.data_dir);
     let questions = OpenQuestions::of(&data);
     let not_open = || AnswerError::NotOpen(id.to_owned());
     let mut open = questions.list()?.into_iter();
     let (_, question) = open.find(|(one, _)| one == id).ok_or_else(not_open)?;
-    writeln!(out, "{question}")?;
+    write!(out, "{}", shown(&question))?;
     if answer == PersonAnswer::Yes {
-        confirm(out)?;
+        confirm("approve", "approved", out)?;
     }
-    let calls = Calls::new(Trail::open(&data), AT_TERMINAL);
-    let (command, done) = match answer {
-        PersonAnswer::Yes => ("approve", "approved; the call may be made again now"),
-        PersonAnswer::No => ("deny", "denied"),
+    let by = Actor::of(config, AT_TERMINAL);
+    let calls = Calls::new(
+        Trail::open(&data),
+        AT_TERMINAL,
+        CurrentActor::from(by.clone()),
+    );
+    let command = match answer {
+        PersonAnswer::Yes => "approve",
+        PersonAnswer::No => "deny",
     };
     let arguments = Map::from_iter([
         ("approval".to_owned(), id.into()),
-        ("question".to_owned(), question.into()),
+        ("question".to_owned(), question.text.clone().into()),
     ]);
     let call = calls.begin(command, &arguments, &[], CalledServers::default())?;
-    let answered = questions.answer(id, answer);
+    let answered = questions.answer(id, answer, by);
     let outcome = match &answered {
         Ok(Some(_)) => "ok",
         _ => "error",
     };
     calls.end(&call, CallOutcome::named(outcome), None)?;
     answered?.ok_or_else(not_open)?;
+    let done = match answer {
+        PersonAnswer::Yes if question.is_of_task => "approved; the task begins",
+        PersonAnswer::Yes => "approved; the call may be made again now",
+        PersonAnswer::No => "denied",
+    };
     writeln!(out, "{done}")?;
     Ok(())
 }
 
-fn confirm(out: &mut impl Write) -> Result<(), AnswerError> {
+/// A question with all that a person has to know, in lines.
+fn shown(question: &PersonQuestion) -> String {
+    let mut text = format!("{}\n", question.text);
+    // Writing to a string cannot fail.
+    for line in question.details.lines() {
+        let _ = writeln!(text, "    {line}");
+    }
+    let by = question.asked_by.as_ref().map(ToString::to_string);
+    for (label, fact) in [
+        ("rule", question.rule.as_deref()),
+        ("reason", question.reason.as_deref()),
+        ("asked by", by.as_deref()),
+    ] {
+        if let Some(fact) = fact {
+            let _ = writeln!(text, "  {label}: {fact}");
+        }
+    }
+    let left = brief(question.time_left());
+    let _ = writeln!(
+        text,
+        "  asked {} ago, open for {left}",
+        question.asked_at.age()
+    );
+    readable(&text).into_owned()
+}
+
+/// Takes a typed yes of a person at a terminal; without one, nothing is `done` by the command `name`.
+pub fn confirm(
+    name: &'static str,
+    done: &'static str,
+    out: &mut impl Write,
+) -> Result<(), AnswerError> {
     let input = io::stdin();
     if !input.is_terminal() {
-        return Err(AnswerError::NoTerminal);
+        return Err(AnswerError::NoTerminal(name));
     }
-    write!(out, "Type yes to approve: ")?;
+    write!(out, "Type yes to {name}: ")?;
     out.flush()?;
     let mut line = String::new();
     input.lock().read_line(&mut line)?;
     if line.trim().eq_ignore_ascii_case("yes") {
         Ok(())
     } else {
-        Err(AnswerError::NotTyped)
+        Err(AnswerError::NotTyped(done))
     }
 }

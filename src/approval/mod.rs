@@ -2,20 +2,22 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `question` | a question with all that a person has to know, and its answer |
 //! | `asked` | questions that a client has been told to ask, in the era in which it calls again with the answer |
-//! | `open` | questions that no client can ask: they wait in the data directory for a person at a terminal |
-//! | `command` | the commands by which that person answers |
+//! | `open` | questions that wait in the data directory for whoever answers first |
+//! | `command` | the commands by which a person at a terminal answers |
 
 mod asked;
 mod command;
 mod open;
+mod question;
 
 use std::time::Duration;
 
 pub(crate) use asked::AskedQuestions;
-pub use command::{AnswerError, answer, list};
-pub use open::PersonAnswer;
-pub(crate) use open::{OpenQuestions, Standing};
+pub use command::{AnswerError, answer, confirm, list};
+pub use open::{OpenQuestions, Standing};
+pub use question::{PersonAnswer, PersonQuestion};
 
 /// The life of a question, and of the answer to it.
-pub(crate) const LIFE: Duration = Duration::from_secs(600);
+pub const LIFE: Duration = Duration::from_secs(600);

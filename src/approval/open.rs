@@ -1,23 +1,19 @@
-//! Questions that wait in the data directory for a person at a terminal: `approvals.json`.
+//! Questions that wait in the data directory for whoever answers first: `approvals.json`.
+
+use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
-use super::LIFE;
+use super::{PersonAnswer, PersonQuestion};
+use crate::actor::Actor;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::random;
-use crate::store::{DataDirectory, Document};
+use crate::store::{DataDirectory, Document, Version};
 use crate::time::Timestamp;
 
-/// The answer of a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PersonAnswer {
-    /// It may happen.
-    Yes,
-    /// It must not happen.
-    No,
-}
+/// The interval at which somebody who waits for an answer looks for it.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The standing of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +24,7 @@ pub enum Standing {
     Open(String),
 }
 
-/// An entry of the file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenQuestion {
-    question: String,
-    asked_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<PersonAnswer>,
-}
-
-type QuestionsById = IndexMap<String, OpenQuestion>;
+type QuestionsById = IndexMap<String, PersonQuestion>;
 
 /// The open questions of a data directory, whichever process has asked them.
 #[derive(Clone, Debug)]
@@ -50,12 +36,12 @@ impl OpenQuestions {
         Self(data.document("approvals.json"))
     }
 
-    /// Takes the answer to a question, or opens the question. Blocks.
-    pub fn ask(&self, question: &str) -> Result<Standing, Error> {
+    /// Takes the answer to a question of this text, or opens the question. Blocks.
+    pub fn ask(&self, question: PersonQuestion) -> Result<Standing, Error> {
         self.0.update(|questions: &mut QuestionsById| {
             drop_old(questions);
             let mut found = questions.iter();
-            let found = found.find(|(_, one)| one.question == question);
+            let found = found.find(|(_, one)| one.text == question.text && !one.is_of_task);
             let found = found.map(|(id, one)| (id.clone(), one.answer));
             match found {
                 Some((id, Some(answer))) => {
@@ -65,42 +51,96 @@ impl OpenQuestions {
                 Some((id, None)) => Standing::Open(id),
                 None => {
                     let id = random::hex::<4>();
-                    let open = OpenQuestion {
-                        question: question.to_owned(),
-                        asked_at: Timestamp::now(),
-                        answer: None,
-                    };
-                    questions.insert(id.clone(), open);
+                    questions.insert(id.clone(), question);
                     Standing::Open(id)
                 }
             }
         })
     }
 
-    /// Answers the open question of this ID; each is answered once. Returns its text, or `None` if there is
-    /// no such question. Blocks.
-    pub fn answer(&self, id: &str, answer: PersonAnswer) -> Result<Option<String>, Error> {
+    /// Opens the question of a task, under the task's ID. Blocks.
+    pub fn open(&self, id: &str, question: PersonQuestion) -> Result<(), Error> {
+        self.0.update(|questions: &mut QuestionsById| {
+            drop_old(questions);
+            questions.insert(id.to_owned(), question);
+        })
+    }
+
+    /// Answers the open question of this ID; the first answer counts. Returns the question, or `None` if no such one
+    /// is open. Blocks.
+    pub fn answer(
+        &self,
+        id: &str,
+        answer: PersonAnswer,
+        by: Actor,
+    ) -> Result<Option<PersonQuestion>, Error> {
         self.0.update(|questions: &mut QuestionsById| {
             drop_old(questions);
             let open = questions.get_mut(id).filter(|one| one.answer.is_none())?;
             open.answer = Some(answer);
-            Some(open.question.clone())
+            open.answered_by = Some(by);
+            open.answered_at = Some(Timestamp::now());
+            Some(open.clone())
         })
     }
 
+    /// Removes a question that nobody waits for any more. Blocks.
+    pub fn withdraw(&self, id: &str) -> Result<(), Error> {
+        self.0.update(|questions: &mut QuestionsById| {
+            drop_old(questions);
+            questions.shift_remove(id);
+        })
+    }
+
+    /// The question of this ID with its answer, if it has one; `None` once it has expired or was withdrawn. Blocks.
+    pub fn get(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
+        let mut questions = self.read()?;
+        Ok(questions.shift_remove(id))
+    }
+
     /// The questions without an answer, by their IDs, the oldest first. Blocks.
-    pub fn list(&self) -> Result<Vec<(String, String)>, Error> {
-        let mut questions: QuestionsById = self.0.read()?;
+    pub fn list(&self) -> Result<Vec<(String, PersonQuestion)>, Error> {
+        let open = self.read()?.into_iter();
+        Ok(open.filter(|(_, one)| one.answer.is_none()).collect())
+    }
+
+    /// The version of the document, which changes whenever a question is opened, answered or withdrawn; a question
+    /// that expires changes nothing. It costs a look at the file.
+    pub fn version(&self) -> Option<Version> {
+        self.0.version()
+    }
+
+    /// Waits until the question of this ID has an answer, and returns it as it stands then; `None` once it has expired
+    /// or was withdrawn.
+    pub async fn answered(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
+        let mut seen = None;
+        let mut left = Duration::MAX;
+        loop {
+            let version = self.version();
+            // An expiry changes no version.
+            if seen != Some(version) || left.is_zero() {
+                let (questions, id) = (self.clone(), id.to_owned());
+                match blocking(move || questions.get(&id)).await? {
+                    Some(question) if question.answer.is_none() => left = question.time_left(),
+                    settled => return Ok(settled),
+                }
+                seen = Some(version);
+            }
+            let pause = LOOK_INTERVAL.min(left);
+            tokio::time::sleep(pause).await;
+            left = left.saturating_sub(pause);
+        }
+    }
+
+    fn read(&self) -> Result<QuestionsById, Error> {
+        let mut questions = self.0.read()?;
         drop_old(&mut questions);
-        let open = questions
-            .into_iter()
-            .filter(|(_, one)| one.answer.is_none());
-        Ok(open.map(|(id, one)| (id, one.question)).collect())
+        Ok(questions)
     }
 }
 
 fn drop_old(questions: &mut QuestionsById) {
-    questions.retain(|_, one| one.asked_at.elapsed() < LIFE);
+    questions.retain(|_, one| !one.is_expired());
 }
 
 #[cfg(test)]
@@ -112,10 +152,15 @@ mod tests {
     }
 
     fn open(questions: &OpenQuestions, text: &str) -> String {
-        match questions.ask(text).unwrap() {
+        match questions.ask(PersonQuestion::of(text)).unwrap() {
             Standing::Open(id) => id,
             answered @ Standing::Answered(_) => panic!("{answered:?}"),
         }
+    }
+
+    fn answer(questions: &OpenQuestions, id: &str, answer: PersonAnswer) -> Option<String> {
+        let answered = questions.answer(id, answer, Actor::default()).unwrap();
+        answered.map(|question| question.text)
     }
 
     #[test]
@@ -125,15 +170,16 @@ mod tests {
         let (one, two) = (open(&questions, "one"), open(&questions, "two"));
         assert_eq!(open(&questions, "one"), one, "it is asked once");
         let one_text = Some("one".to_owned());
-        assert_eq!(questions.answer(&one, PersonAnswer::Yes).unwrap(), one_text);
-        assert_eq!(questions.answer(&one, PersonAnswer::No).unwrap(), None);
-        assert_eq!(questions.list().unwrap(), [(two.clone(), "two".to_owned())]);
-        let answered = Standing::Answered(PersonAnswer::Yes);
-        assert_eq!(questions.ask("one").unwrap(), answered);
+        assert_eq!(answer(&questions, &one, PersonAnswer::Yes), one_text);
+        assert_eq!(answer(&questions, &one, PersonAnswer::No), None);
+        let listed: Vec<_> = questions.list().unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!((&listed[0].0, &*listed[0].1.text), (&two, "two"));
+        let again = |text: &str| questions.ask(PersonQuestion::of(text)).unwrap();
+        assert_eq!(again("one"), Standing::Answered(PersonAnswer::Yes));
         assert_ne!(open(&questions, "one"), one, "it is a new question");
-        questions.answer(&two, PersonAnswer::No).unwrap();
-        let answered = Standing::Answered(PersonAnswer::No);
-        assert_eq!(questions.ask("two").unwrap(), answered);
+        answer(&questions, &two, PersonAnswer::No);
+        assert_eq!(again("two"), Standing::Answered(PersonAnswer::No));
     }
 
     #[test]
@@ -143,8 +189,44 @@ mod tests {
         let text = r#"{"a1": {"question": "one", "askedAt": "2026-01-01T00:00:00.000Z", "answer": "yes"},
             "a2": {"question": "two", "askedAt": "2026-01-01T00:00:00.000Z"}}"#;
         std::fs::write(directory.path().join("approvals.json"), text).unwrap();
-        assert_eq!(questions.answer("a2", PersonAnswer::Yes).unwrap(), None);
+        assert_eq!(answer(&questions, "a2", PersonAnswer::Yes), None);
         assert_eq!(questions.list().unwrap(), []);
+        assert_eq!(questions.get("a1").unwrap(), None);
         open(&questions, "one");
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let questions = questions(&directory);
+        let now = Timestamp::now();
+        let text = format!(r#"{{"a1": {{"question": "one", "askedAt": "{now}"}}}}"#);
+        std::fs::write(directory.path().join("approvals.json"), text).unwrap();
+        assert_eq!(open(&questions, "one"), "a1");
+    }
+
+    #[tokio::test]
+    async fn the_first_of_two_answers_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let questions = questions(&directory);
+        for round in 0..50 {
+            let id = format!("{round:08}");
+            let question = PersonQuestion {
+                is_of_task: true,
+                ..PersonQuestion::of("one")
+            };
+            questions.open(&id, question).unwrap();
+            let [yes, no] = [PersonAnswer::Yes, PersonAnswer::No].map(|answer| {
+                let (questions, id) = (questions.clone(), id.clone());
+                std::thread::spawn(move || questions.answer(&id, answer, Actor::default()).unwrap())
+            });
+            let (yes, no) = (yes.join().unwrap(), no.join().unwrap());
+            assert!(yes.is_some() != no.is_some(), "{yes:?} {no:?}");
+            let counts = yes.or(no).and_then(|question| question.answer);
+            let answered = questions.answered(&id).await.unwrap().unwrap();
+            assert_eq!(answered.answer, counts);
+            questions.withdraw(&id).unwrap();
+            assert_eq!(questions.answered(&id).await.unwrap(), None);
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::entry::{Begun, SERVERS};
 use super::responses::ResponsesDigest;
 use super::{CallOutcome, Trail};
+use crate::actor::CurrentActor;
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -17,6 +18,7 @@ pub struct Calls {
     trail: Trail,
     /// The name of this process's lock.
     process: String,
+    actor: CurrentActor,
     open: Mutex<HashMap<String, Begun>>,
 }
 
@@ -30,11 +32,12 @@ pub struct CalledServers {
 }
 
 impl Calls {
-    /// The calls of the process whose lock has this name.
-    pub fn new(trail: Trail, process: &str) -> Self {
+    /// The calls of the process whose lock has this name, and of its actor.
+    pub fn new(trail: Trail, process: &str, actor: CurrentActor) -> Self {
         Self {
             trail,
             process: process.to_owned(),
+            actor,
             open: Mutex::default(),
         }
     }
@@ -49,6 +52,7 @@ impl Calls {
         servers: CalledServers,
     ) -> Result<String, Error> {
         let mut begun = Begun::new(tool, arguments, secrets, &self.process);
+        begun.actor = self.actor.get();
         begun.host_key = servers.host_key;
         let count = servers.several.len();
         begun.server_count = Some(count).filter(|count| *count > 0);

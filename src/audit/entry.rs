@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
 use super::responses::ResponsesDigest;
+use crate::actor::Actor;
 use crate::secret::{MASK, hide_in_of, masked_host, shown_address};
 use crate::ssh::target::written::is_private_key;
 use crate::time::{Timestamp, millis};
@@ -52,6 +53,8 @@ pub(super) struct Begun {
     pub(super) responses: Option<ResponsesDigest>,
     /// The process that runs it, by the name of its lock.
     pub(super) process: String,
+    /// The one who acts.
+    pub(super) actor: Actor,
     /// The fingerprint of the host key that a live connection to the server was made with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) host_key: Option<String>,
@@ -139,6 +142,7 @@ impl Begun {
             arguments: bounded(&arguments),
             responses: None,
             process: process.to_owned(),
+            actor: Actor::default(),
             host_key: None,
         }
     }

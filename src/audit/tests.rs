@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 
 use super::entry::Begun;
 use super::*;
+use crate::actor::CurrentActor;
 use crate::store::DataDirectory;
 
 const FILE: &str = "audit.jsonl";
@@ -380,7 +381,7 @@ fn what_the_anchor_cannot_take_is_not_in_the_trail_either() {
 #[test]
 fn calls_without_an_end_are_told() {
     let scene = Scene::set();
-    let calls = Calls::new(scene.trail.clone(), "0-gone");
+    let calls = Calls::new(scene.trail.clone(), "0-gone", CurrentActor::default());
     let given = json!({"alias": "web1"});
     let [one, two, _] = ["one", "two", "three"].map(|tool| {
         calls

@@ -110,6 +110,22 @@ impl SettingKind for Timeout {
     }
 }
 
+/// A text.
+pub(super) struct PlainText;
+
+impl SettingKind for PlainText {
+    type FieldType = Option<String>;
+    const FORMAT: &'static str = "string";
+
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Option<String> {
+        raw.get(variable.name)
+    }
+
+    fn show(value: &Option<String>) -> Option<Value> {
+        value.as_deref().map(Value::from)
+    }
+}
+
 /// A whole number, at least `LEAST`.
 pub(super) struct IntegerFrom<const LEAST: u64>;
 

@@ -14,7 +14,7 @@ use tracing::Level;
 use super::SshFiles;
 use super::kind::{
     Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
-    PositiveSeconds, SecretText, SettingKind, StructuredChoice, Timeout, Toolsets,
+    PlainText, PositiveSeconds, SecretText, SettingKind, StructuredChoice, Timeout, Toolsets,
 };
 use super::origin::SettingOrigin;
 use super::raw::{Layer, Raw, VariableSpec, set_in};
@@ -163,6 +163,8 @@ settings! {
         "refuse every tool that runs or changes something on a server, and do not list those that do nothing else";
     "MCP_TOOLSETS" = "all" => toolsets: Vec<Toolset> as Toolsets, "toolsets",
         "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `apis`, `live`, `policy`, `admin`, separated by commas";
+    "MCP_ACTOR" = "" => actor: Option<String> as PlainText, "actor",
+        "the name under which tasks, the audit trail and answers to questions show who acts, beside the system user";
     "MCP_ALLOWED_ROOTS" = "" => allowed_roots: Vec<PathBuf> as Directories, "allowedRoots",
         "local directories that transfers stay inside, separated as in `PATH` or by commas; all but the data directory if empty";
     "MCP_SECRET_KEY" = "" => secret_key: Option<Secret> as SecretText, "secretKey",

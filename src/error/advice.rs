@@ -21,6 +21,7 @@ impl Error {
             Self::Blocked { .. } => "POLICY_BLOCKED",
             Self::Declined { .. } => "DECLINED",
             Self::ApprovalPending { .. } => "APPROVAL_PENDING",
+            Self::Held { .. } => "HELD",
             Self::ReadOnly { .. } => "READ_ONLY",
             Self::RefusedOn { reason, .. } => reason.code(),
             Self::OutsideRoots { .. } | Self::OwnFile { .. } => "PATH_NOT_ALLOWED",
@@ -88,6 +89,7 @@ impl Error {
                 "correct the file at that line, or give host and user instead"
             }
             Self::Blocked { advice, .. }
+            | Self::Held { advice, .. }
             | Self::ReadOnly { advice, .. }
             | Self::OnlyByHand { advice, .. }
             | Self::ApprovalPending { advice, .. } => advice,
@@ -220,6 +222,9 @@ impl Error {
             Self::ApprovalPending { id, question, .. } => {
                 json!({ "approval": id, "question": question })
             }
+            Self::Held {
+                subject, by, since, ..
+            } => json!({ "subject": subject, "heldBy": by, "since": since }),
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
             Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
                 json!({ "alias": alias, "reason": reason })

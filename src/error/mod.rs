@@ -192,6 +192,18 @@ pub enum Error {
         /// The way to answer it.
         advice: String,
     },
+    /// A person has stopped a server, or everything.
+    #[error("{subject} is held by {by} since {since}")]
+    Held {
+        /// The server, or everything.
+        subject: String,
+        /// The one who has stopped it.
+        by: String,
+        /// When they did.
+        since: String,
+        /// The way to go on.
+        advice: String,
+    },
     /// A server, or everything, is read-only.
     #[error("{subject} is read-only, and `{tool}` would run or change something")]
     ReadOnly {

@@ -74,6 +74,14 @@ impl Access {
         !matches!(self, Self::ReadsHere | Self::AddsHere | Self::ChangesHere)
     }
 
+    /// Returns true if a person who holds everything holds such calls.
+    pub(super) fn is_held(self) -> bool {
+        !matches!(
+            self,
+            Self::ReadsHere | Self::ClosesTunnels | Self::StopsTask
+        )
+    }
+
     /// Returns true if calls may change something, here or on a server.
     pub(crate) fn changes(self) -> bool {
         self.changes_server()

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::held::Holds;
 use crate::policy::Refusal;
 use crate::sftp::{Roots, WriteCheck};
 use crate::ssh::Pool;
@@ -33,6 +34,7 @@ pub struct Guard {
     shown_keys: keys::ShownKeys,
     remembered: remembered::Remembered,
     names: tunnels::SeenNames,
+    holds: Holds,
 }
 
 impl Guard {
@@ -48,6 +50,7 @@ impl Guard {
             shown_keys: keys::ShownKeys::default(),
             remembered: remembered::Remembered::default(),
             names: tunnels::SeenNames::default(),
+            holds: Holds::of(data),
             policies: Policies::open(data),
             roots: Roots::new(&config.allowed_roots).without(data.path()),
             config,
@@ -62,6 +65,11 @@ impl Guard {
         &self.policies
     }
 
+    /// The servers on which a person lets nothing begin.
+    pub fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
     /// The directories in which local files of transfers have to lie.
     pub fn roots(&self) -> &Roots {
         &self.roots
@@ -69,6 +77,9 @@ impl Guard {
 
     /// Refuses a call of this access class before it runs. `alias` is the server that the call names.
     pub fn may_call(&self, tool: &str, access: Access, alias: Option<&str>) -> Result<(), Error> {
+        if access.is_held() {
+            self.holds.check(alias)?;
+        }
         if !access.changes() {
             return Ok(());
         }

@@ -40,6 +40,7 @@ impl Guard {
         to: &ForwardTarget,
         is_remote: bool,
     ) -> Result<(), Error> {
+        self.holds.check(Some(alias))?;
         self.may_change(alias, TOOL)?;
         let addresses = match to {
             ForwardTarget::Port { host, .. } if !is_remote => self.names.addresses(host).await,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::ending::Ending;
 use super::id::JobId;
 use super::status::Status;
+use crate::actor::Actor;
 use crate::report::Report;
 use crate::time::{Timestamp, brief, millis};
 
@@ -54,6 +55,8 @@ pub struct Header {
     pub reminder_at: Option<Timestamp>,
     /// The process that runs it.
     pub owner: Option<String>,
+    /// The one who wanted it.
+    pub actor: Option<Actor>,
 
     /// The reason for which it did not end well.
     pub error: Option<String>,
@@ -96,6 +99,7 @@ impl Header {
             updated_at: None,
             reminder_at: None,
             owner: None,
+            actor: None,
             error: None,
             error_code: None,
             error_details: None,

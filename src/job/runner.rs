@@ -18,6 +18,7 @@ use super::record::Job;
 use super::status::Status;
 use super::stop::StopSignal;
 use super::told::ToldEnds;
+use crate::actor::CurrentActor;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fault::caught;
@@ -53,6 +54,7 @@ struct Engine {
     versions: FileVersions,
     file_locks: NamedLocks,
     requests: CancelRequests,
+    actor: CurrentActor,
     live: Mutex<HashMap<JobId, RunningJob>>,
     told: ToldEnds,
     /// Notified when a job starts while none is live.
@@ -80,6 +82,9 @@ struct RunningJob {
     /// Set once a caller was told that it goes on, and may look for its end from another process.
     handed_off: bool,
     stop: StopSignal,
+    alias: String,
+    /// Set once it was asked to stop because its server is held.
+    is_held: bool,
 }
 
 /// Options of a job's start.
@@ -104,11 +109,13 @@ impl Jobs {
         pool: Pool,
         guard: Arc<Guard>,
         versions: FileVersions,
+        actor: CurrentActor,
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Engine {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
             requests: CancelRequests::open(data)?,
             versions,
+            actor,
             file_locks: NamedLocks::default(),
             data: data.clone(),
             config,
@@ -134,6 +141,18 @@ impl Jobs {
         }
     }
 
+    /// Stops the jobs of this process whose servers a person holds.
+    fn stop_held(&self) {
+        let holds = self.0.guard.holds();
+        for job in self.live().values_mut().filter(|job| !job.is_held) {
+            // A file that cannot be read holds everything that begins, and stops nothing.
+            if let Err(Error::Held { .. }) = holds.check(Some(&job.alias)) {
+                job.is_held = true;
+                job.stop.ask();
+            }
+        }
+    }
+
     /// Stops jobs of this process that other processes ask to have stopped.
     async fn heed_requests(engine: Weak<Engine>) {
         loop {
@@ -143,6 +162,7 @@ impl Jobs {
             for id in jobs.0.requests.pending() {
                 jobs.request_cancel(&id);
             }
+            jobs.stop_held();
             let (idle, busy) = (jobs.live().is_empty(), Arc::clone(&jobs.0.busy));
             drop(jobs);
             if idle {
@@ -225,8 +245,9 @@ impl Jobs {
     }
 
     /// Records a job and starts it, if that is allowed.
-    pub(super) fn launch(&self, job: Job, spec: Spec) -> Result<JobHandle, Error> {
+    pub(super) fn launch(&self, mut job: Job, spec: Spec) -> Result<JobHandle, Error> {
         spec.kind().admit(&job.alias, &self.0.guard)?;
+        job.actor = Some(self.0.actor.get());
         let job = self.0.queue.add(job)?;
         Ok(self.run(job, spec, JobStart::Fresh))
     }
@@ -258,6 +279,8 @@ impl Jobs {
             handle: handle.clone(),
             handed_off: false,
             stop: stop.clone(),
+            alias: job.alias.clone(),
+            is_held: false,
         };
         self.live().insert(job.id.clone(), live);
         self.0.busy.notify_one();

@@ -12,6 +12,7 @@ use super::id::JobId;
 use super::kind::{Outcome, Spec};
 use super::record::Job;
 use super::status::Status;
+use crate::actor::Actor;
 use crate::time::Timestamp;
 
 /// A record's fields in the order in which they are written.
@@ -42,6 +43,8 @@ struct Written<'a> {
     reminder_at: &'a Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: &'a Option<Actor>,
     #[serde(flatten)]
     outcome: &'a Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +84,7 @@ impl Serialize for Job {
             updated_at,
             reminder_at,
             owner,
+            actor,
             error,
             error_code,
             error_details,
@@ -106,6 +110,7 @@ impl Serialize for Job {
             updated_at,
             reminder_at,
             owner,
+            actor,
             outcome: &self.outcome,
             error,
             error_code,

@@ -72,7 +72,7 @@ impl GatedCall {
         };
         let guarded = app
             .guard()
-            .may_call(&self.name, self.access_now, self.alias());
+            .may_call(&self.name, self.access_now, self.server());
         let mut answer = match guarded {
             Ok(()) => caught(run).await.unwrap_or_else(|reason| {
                 tracing::error!("a call failed by a fault in this program: {reason}");
@@ -104,6 +104,12 @@ impl GatedCall {
 
     fn alias(&self) -> Option<&str> {
         self.arguments.get("alias")?.as_str()
+    }
+
+    /// The server that it reaches: of a call about an API, the one that makes the request.
+    fn server(&self) -> Option<&str> {
+        let server = self.arguments.get("server_alias").and_then(Value::as_str);
+        server.or(self.alias())
     }
 
     /// Begins the call in the audit trail, if its class is audited. After an error, it must not run.

@@ -81,6 +81,8 @@ impl ServerHandler for Handler {
     ) -> Result<InitializeResult, ErrorData> {
         let agreed = self.negotiate_initialize(&request)?;
         request.protocol_version = agreed.protocol_version.clone();
+        let client = &request.client_info;
+        self.app.actor().note_client(&client.name, &client.version);
         context.peer.set_peer_info(request);
         Ok(agreed)
     }
@@ -97,6 +99,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let callable = self.callable(&request.name)?;
+        if let Some(client) = context.client_info() {
+            self.app.actor().note_client(&client.name, &client.version);
+        }
         if let Some(arguments) = &mut request.arguments {
             tools::settle(&callable.0.input_schema, arguments);
         }

@@ -34,7 +34,8 @@ fn variable(name: &str) -> Option<String> {
     is_name(name).then(|| std::env::var(name).ok()).flatten()
 }
 
-fn user_name() -> Option<String> {
+/// The name of the user of this process.
+pub(super) fn user_name() -> Option<String> {
     // The account counts, as for OpenSSH; the environment is for systems that list accounts elsewhere.
     user_id().and_then(account).or_else(|| {
         ["USER", "LOGNAME", "USERNAME"]

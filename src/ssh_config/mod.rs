@@ -120,6 +120,11 @@ pub fn resolve(
     resolver::resolve(files, &Local::HERE, host, user, run)
 }
 
+/// The name of the user of this process: its account's, or what the environment says.
+pub fn user_name() -> Option<String> {
+    local::user_name()
+}
+
 /// The names of hosts that `files` have blocks for, in order, each once. Patterns do not count.
 ///
 /// # Errors

@@ -15,13 +15,12 @@ use rmcp::service::{PeerRequestOptions, RequestContext};
 use super::elicitation::{can_be_asked, form, input_required, is_yes, said_yes};
 use super::{Call, ProgressSource};
 use crate::app::App;
-use crate::approval::{LIFE, PersonAnswer, Standing};
-use crate::config::default_of;
+use crate::approval::{LIFE, PersonAnswer, PersonQuestion, Standing};
 use crate::error::Error;
-use crate::fs::{blocking, expand_home};
+use crate::fs::blocking;
+use crate::held::command_to_type;
 use crate::readable::readable;
 use crate::secret::hide;
-use crate::shell::quote_to_type;
 
 /// The person behind a call.
 pub struct Person {
@@ -108,8 +107,12 @@ impl App {
 
     /// Takes the answer that a person has given at a terminal, or leaves the question for one.
     async fn ask_at_terminal(&self, text: String) -> Result<Answer, Error> {
-        let (questions, asked) = (self.open_questions().clone(), text.clone());
-        match blocking(move || questions.ask(&asked)).await? {
+        let questions = self.open_questions().clone();
+        let asked = PersonQuestion {
+            asked_by: Some(self.actor().get()),
+            ..PersonQuestion::of(&text)
+        };
+        match blocking(move || questions.ask(asked)).await? {
             Standing::Answered(answer) => {
                 agreed(answer == PersonAnswer::Yes, text, "they denied it")
             }
@@ -122,17 +125,10 @@ impl App {
     }
 
     fn how_to_approve(&self, id: &str) -> String {
-        let data_dir = &self.config().data_dir;
-        let option = if *data_dir == expand_home(default_of("MCP_DATA_DIR")) {
-            String::new()
-        } else {
-            let option = format!("--data-dir={}", data_dir.display());
-            format!(" {}", quote_to_type(&option))
-        };
+        let approve = command_to_type(&self.config().data_dir, &format!("approve {id}"));
         format!(
-            "this client cannot ask; tell the person to run `{} approve {id}{option}` at a terminal within ten \
-             minutes, then call again with the same arguments. Do not look for another way",
-            env!("CARGO_PKG_NAME")
+            "this client cannot ask; tell the person to run `{approve}` at a terminal within ten minutes, then call \
+             again with the same arguments. Do not look for another way"
         )
     }
 }

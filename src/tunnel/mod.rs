@@ -107,6 +107,7 @@ impl OpenTunnels {
                 () = service.serve() => "it cannot be served any more".to_owned(),
                 () = tokio::time::sleep(ttl) => "its time is over".to_owned(),
                 cause = opened.stopped() => cause,
+                cause = tunnels.0.guard.holds().until_held(&opened.alias) => cause,
             };
             pool.close().await;
             tunnels.conclude(&opened, cause, &audited).await;

@@ -89,6 +89,7 @@ pub trait Kind {
     /// Refuses a job that may not be done on this server.
     fn admit(&self, alias: &str, guard: &Guard) -> Result<(), Error> {
         guard.check_alias(alias)?;
+        guard.holds().check(Some(alias))?;
         if self.changes_server() {
             guard.may_change(alias, self.tool())?;
         }
