@@ -89,6 +89,17 @@ impl Offline {
             servers,
         })
     }
+
+    /// Reads the stored secrets, so that they are masked in whatever is shown from now on. A keyring that
+    /// waits for somebody is not waited for.
+    pub async fn remember_secrets(&self) {
+        let (servers, apis) = (Arc::clone(&self.servers), Arc::clone(&self.apis));
+        let reading = tokio::task::spawn_blocking(move || {
+            servers.remember_secrets();
+            apis.remember_secrets();
+        });
+        let _ = tokio::time::timeout(SECRETS_TIMEOUT, reading).await;
+    }
 }
 
 impl App {
@@ -148,7 +159,7 @@ impl App {
         })))
     }
 
-    /// Opens the data directory without the job engine, for `doctor`.
+    /// Opens the data directory without the job engine, for `doctor` and for those who watch.
     pub fn offline(config: Config) -> Result<Offline, Error> {
         Offline::open(config)
     }
@@ -246,15 +257,8 @@ impl App {
     /// Reads the stored secrets, so that they are masked in whatever is shown from now on. A keyring that
     /// waits for somebody is not waited for: a server's secrets are read again before a login.
     pub async fn remember_secrets(&self) {
-        let remembering = self.0.secrets.get_or_init(|| async {
-            let (servers, apis) = (Arc::clone(self.servers()), Arc::clone(self.apis()));
-            let reading = tokio::task::spawn_blocking(move || {
-                servers.remember_secrets();
-                apis.remember_secrets();
-            });
-            let _ = tokio::time::timeout(SECRETS_TIMEOUT, reading).await;
-        });
-        remembering.await;
+        let remembering = || self.0.offline.remember_secrets();
+        self.0.secrets.get_or_init(remembering).await;
     }
 
     /// Notes, until the result is dropped, that a request waits for a job that it has started.

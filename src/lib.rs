@@ -5,11 +5,13 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`command_line`], [`install`], [`doctor`], [`red_button`], [`demo`] | the program's other commands: registering it with a client, checking a set-up, stopping everything, a tour with an SSH server of its own |
+//! | [`command_line`] | the command line, and the work of each command |
+//! | [`console`], [`install`], [`doctor`], [`red_button`], [`demo`] | the program's other commands: seeing what goes on, registering it with a client, checking a set-up, stopping everything, a tour with an SSH server of its own |
 //! | [`guide`] | the guides for people |
 //! | [`transport`] | MCP messages on standard input and output, one in each line; malformed ones are answered, too |
 //! | [`server`] | the MCP handler, with the gate that every tool call passes (audit, guard, masking), and what clients read besides: resources, prompts, completions |
 //! | [`tools`], [`reply`] | the tools, a file for each family; a tool takes arguments and makes a reply |
+//! | [`observer`] | a data directory as a person sees it, beside the programs that serve it |
 //! | [`app`] | the state of the program, which every tool works with |
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
 //! | [`tunnel`] | tunnels to the networks of servers |
@@ -49,6 +51,7 @@ mod charset;
 pub mod command_line;
 mod compare;
 pub mod config;
+mod console;
 pub mod demo;
 pub mod descriptors;
 pub mod doctor;
@@ -68,6 +71,7 @@ mod job;
 pub mod logging;
 pub mod login_session;
 mod monitor;
+mod observer;
 pub mod policy;
 pub mod random;
 mod readable;

@@ -8,15 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
-use mcp_sftp_orchestrator::command_line::{self, RunMode};
+use mcp_sftp_orchestrator::command_line::{self, CommandLine, reach_keyring};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
+use mcp_sftp_orchestrator::descriptors;
 use mcp_sftp_orchestrator::fs::blocking;
 use mcp_sftp_orchestrator::logging::{self, MemoryLog};
-#[cfg(all(unix, not(target_os = "macos")))]
-use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
-use mcp_sftp_orchestrator::{approval, audit, demo, descriptors, doctor, install, red_button};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
 use tokio::runtime::{Builder, Runtime};
@@ -32,62 +30,32 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 const SHUTDOWN: Duration = Duration::from_millis(800);
 
 fn main() -> ExitCode {
-    let mode = match command_line::parse(std::env::args_os().skip(1)) {
-        Ok(mode) => mode,
-        Err(error) => return fail(&format!("{error}. See {NAME} --help"), 2),
+    let line = match CommandLine::of(std::env::args_os()) {
+        Ok(line) => line,
+        Err(told) => {
+            // Without a terminal there is nobody to tell.
+            let _ = told.print();
+            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+        }
     };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("cannot start: {error}"), 1),
+        Err(error) => return fail(&format!("cannot start: {error}")),
     };
     outlive_file_size_limit(&runtime);
     descriptors::raise_limit();
-    let outcome = match mode {
-        RunMode::Serve(overrides) => runtime.block_on(serve(&overrides)),
-        RunMode::Demo => runtime
-            .block_on(demo::run(&mut io::stdout()))
-            .map_err(|failure| failure.to_string()),
-        RunMode::Doctor(overrides) => runtime.block_on(examine(&overrides)),
-        RunMode::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
-            // The other process has printed its findings.
-            Ok(is_well) => return ExitCode::from(u8::from(!is_well)),
-            Err(problem) => Err(problem),
-        },
-        RunMode::VerifyAudit(overrides) => {
-            Config::load(&overrides).and_then(|config| verify_audit(&config))
+    let outcome = match line.into_parts() {
+        (overrides, None) => runtime
+            .block_on(serve(&overrides))
+            .map(|()| ExitCode::SUCCESS),
+        (overrides, Some(command)) => {
+            runtime.block_on(Box::pin(command_line::run(command, overrides)))
         }
-        RunMode::ListQuestions(overrides) => Config::load(&overrides).and_then(|config| {
-            approval::list(&config, &mut io::stdout()).map_err(|error| error.to_string())
-        }),
-        RunMode::AnswerQuestion(overrides, id, answer) => {
-            Config::load(&overrides).and_then(|config| {
-                approval::answer(&config, &id, answer, &mut io::stdout())
-                    .map_err(|error| error.to_string())
-            })
-        }
-        RunMode::Stop(overrides, what) => runtime.block_on(stop(&overrides, what)),
-        RunMode::Resume(overrides, alias) => Config::load(&overrides).and_then(|config| {
-            red_button::resume(&config, alias, &mut io::stdout()).map_err(|error| error.to_string())
-        }),
-        RunMode::Install(request) => {
-            install::install(&request, &mut io::stdout()).map_err(|error| error.to_string())
-        }
-        RunMode::Uninstall(request) => {
-            install::uninstall(&request, &mut io::stdout()).map_err(|error| error.to_string())
-        }
-        RunMode::Help => io::stdout()
-            .write_all(command_line::help().as_bytes())
-            .map_err(|error| error.to_string()),
-        RunMode::Version => writeln!(io::stdout(), "{NAME} {}", env!("CARGO_PKG_VERSION"))
-            .map_err(|error| error.to_string()),
     };
     // A read of standard input cannot be cancelled everywhere, and must not hold the process.
     runtime.shutdown_background();
     logging::flush();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => fail(&problem, 1),
-    }
+    outcome.unwrap_or_else(|problem| fail(&problem))
 }
 
 /// Catches `SIGXFSZ`, so that a write beyond the limit on file sizes (`ulimit -f`) fails instead of ending the
@@ -113,77 +81,10 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-fn fail(problem: &str, code: u8) -> ExitCode {
+fn fail(problem: &str) -> ExitCode {
     // Without stderr there is nobody to tell.
     let _ = writeln!(io::stderr(), "{NAME}: {problem}");
-    ExitCode::from(code)
-}
-
-async fn stop(overrides: &Overrides, what: Option<String>) -> Result<(), String> {
-    let config = Config::load(overrides)?;
-    reach_keyring(&config);
-    match red_button::stop(config, what, &mut io::stdout()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("not all has ended; nothing new begins".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-async fn examine(overrides: &Overrides) -> Result<(), String> {
-    let config = Config::load(overrides)?;
-    reach_keyring(&config);
-    let is_well = doctor::run(config, &mut io::stdout()).await;
-    match is_well {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("not all is well".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Replaces this process with a new one of this program that has the address of the session's bus in its
-/// environment, if the client did not pass that on and the bus is found.
-///
-/// The keyring's library takes the address from the environment alone, and a process with threads cannot change
-/// its environment safely. Nothing has been read or written yet. The new process has the address, so this happens
-/// once. If it fails, the keyring is not reached, and an error says so when it is needed.
-#[cfg(all(unix, not(target_os = "macos")))]
-fn reach_keyring(config: &Config) {
-    use std::os::unix::process::CommandExt;
-
-    let needs_keyring = config.uses_keyring && config.secret_key.is_none();
-    let address = config.login_session.missing_bus_address();
-    let Some(address) = address.filter(|_| needs_keyring) else {
-        return;
-    };
-    let Ok(program) = std::env::current_exe() else {
-        return;
-    };
-    let mut arguments = std::env::args_os();
-    let mut again = std::process::Command::new(program);
-    if let Some(name) = arguments.next() {
-        again.arg0(name);
-    }
-    let _ = again.args(arguments).env(BUS_VARIABLE, address).exec();
-}
-
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-fn reach_keyring(_: &Config) {}
-
-fn verify_audit(config: &Config) -> Result<(), String> {
-    let verified = audit::verify(&config.data_dir).map_err(|error| error.to_string())?;
-    if let Some(problem) = verified.problem {
-        return Err(problem);
-    }
-    writeln!(
-        io::stdout(),
-        "{} lines in {} files are in order{}\n{}last: {}",
-        verified.lines,
-        verified.files,
-        verified.remarks(),
-        verified.open_calls(),
-        verified.last
-    )
-    .map_err(|error| error.to_string())
+    ExitCode::FAILURE
 }
 
 async fn serve(overrides: &Overrides) -> Result<(), String> {

@@ -14,6 +14,8 @@ const MASKING: &[&str] = &[
     "job/kind",
     "job/outputs",
     "logging",
+    "observer",
+    "observer/task",
     "report",
     "server/gate",
     "server/reading",

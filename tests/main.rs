@@ -22,6 +22,7 @@ mod codes;
 mod compare;
 mod completions;
 mod conformance;
+mod console;
 mod contract;
 mod cuts;
 mod demo;

@@ -12,6 +12,7 @@
 //! | `anchor` | the number of lines and the last one's hash, in a file of their own |
 //! | `verify` | verifying the trail |
 //! | `recent` | the last lines, to be read |
+//! | `search` | the calls, to be looked through |
 //!
 //! A line that was changed, removed or inserted breaks the chain of hashes. Lines that are missing at the
 //! beginning or at the end contradict the anchor. A user who may write to the directory can forge both files;
@@ -27,6 +28,7 @@ mod entry;
 mod lines;
 mod recent;
 mod responses;
+mod search;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -34,6 +36,7 @@ mod verify;
 
 pub use calls::{CalledServers, Calls};
 pub use entry::{CallOutcome, SERVERS, Traffic};
+pub use search::TrailCall;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Trail;
 
@@ -12,6 +12,12 @@ const ENDING: u64 = 512 * 1024;
 const LONGEST: usize = 64 * 1024;
 /// The fields that prove something, and say nothing.
 const PROOFS: [&str; 3] = ["previous", "digest", "process"];
+
+/// A line without the fields that only prove something.
+pub(super) fn without_proofs(mut line: Map<String, Value>) -> Map<String, Value> {
+    line.retain(|name, _| !PROOFS.contains(&name.as_str()));
+    line
+}
 
 impl Trail {
     /// The last entries, the newest last: at most `most`, and as many as are of a readable length together.
@@ -23,11 +29,10 @@ impl Trail {
             let ending = part.ending(ENDING)?;
             for line in ending.split(|byte| *byte == b'\n').rev() {
                 // A line may be cut at its beginning, or half-written.
-                let Ok(Value::Object(mut entry)) = serde_json::from_slice(line) else {
+                let Ok(Value::Object(entry)) = serde_json::from_slice(line) else {
                     continue;
                 };
-                entry.retain(|name, _| !PROOFS.contains(&name.as_str()));
-                let entry = Value::Object(entry);
+                let entry = Value::Object(without_proofs(entry));
                 let length = entry.to_string().len();
                 if newest_first.len() == most || length > room {
                     newest_first.reverse();

@@ -25,6 +25,7 @@ guides! {
     examples
     servers
     tools
+    watching
     fleet
     security
     promises

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::header::Header;
 use super::id::JobId;
+use super::page::{Page, Selection};
 use super::printed::Printed;
 use super::stream::Stream;
 use crate::config::Config;
@@ -58,6 +59,20 @@ impl Outputs {
     /// Returns the file of a job's stream, which may not exist yet.
     pub fn blob(&self, id: &JobId, stream: Stream) -> Blob {
         self.blobs.blob(&format!("{id}.{}", stream.name()))
+    }
+
+    /// Reads a part of a job's stream: from its file, or from `text` where it has none. Also returns whether it
+    /// was the file.
+    pub(super) fn read(
+        &self,
+        id: &JobId,
+        stream: Stream,
+        text: &str,
+        selection: &Selection,
+    ) -> Result<(Page, bool), Error> {
+        let blob = self.blob(id, stream);
+        let read = selection.read_kept(&blob, text);
+        read.map_err(|error| blob.failure("read", &error))
     }
 
     /// The streams of a job that begins.

@@ -162,12 +162,8 @@ impl Jobs {
         mut selection: Selection,
     ) -> Result<(Page, bool), Error> {
         selection.charset = job.charset();
-        let blob = self.outputs().blob(&job.id, stream);
+        let (outputs, id) = (Arc::clone(self.outputs()), job.id.clone());
         let text = job.output(stream).unwrap_or_default().to_owned();
-        blocking(move || {
-            let read = selection.read_kept(&blob, &text);
-            read.map_err(|error| blob.failure("read", &error))
-        })
-        .await
+        blocking(move || outputs.read(&id, stream, &text, &selection)).await
     }
 }

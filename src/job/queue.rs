@@ -15,6 +15,7 @@ use super::kind::{Outcome, OutcomeRecorder};
 use super::record::Job;
 use super::saver::{Save, Saver};
 use super::stats::QueueStats;
+use super::watchers::Watchers;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -38,6 +39,7 @@ pub struct Queue {
     document_in_use: Mutex<()>,
     state: Mutex<QueueState>,
     saver: Saver,
+    watchers: Watchers,
     adopted: mpsc::UnboundedSender<Arc<Job>>,
 }
 
@@ -67,6 +69,7 @@ impl Queue {
             document_in_use: Mutex::default(),
             state: Mutex::default(),
             saver: Saver::default(),
+            watchers: Watchers::open(data)?,
             adopted,
             config,
         });
@@ -277,6 +280,10 @@ impl Save for Queue {
     fn has_changes(&self) -> bool {
         let state = self.state();
         !state.changed.is_empty() || !state.removed.is_empty() || self.history.has_unwritten()
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.watchers.are_there()
     }
 
     /// Writes every change, onto whatever other processes have written meanwhile.

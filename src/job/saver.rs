@@ -1,6 +1,6 @@
 //! When the queue is written: at once where somebody waits for it, else now and then.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,10 +12,16 @@ use crate::fs::blocking;
 /// The interval at which the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// The interval at which it is asked whether changes are to be written at once.
+const URGENT_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Data that a saver writes.
 pub(super) trait Save: Send + Sync + 'static {
     /// Returns whether anything is still to be written.
     fn has_changes(&self) -> bool;
+
+    /// Returns whether changes are to be written at once. Blocks.
+    fn is_urgent(&self) -> bool;
 
     /// Writes every change.
     fn save(&self) -> Result<(), Error>;
@@ -59,11 +65,11 @@ impl Saver {
         }
     }
 
-    /// Saves `target` from now on: at once on request, and every `period` if it has changes.
+    /// Saves `target` from now on: at once on request or while that is urgent, and every `period` if it has changes.
     pub(super) fn start(&self, target: Weak<impl Save>, period: Duration) {
         let (mut asked, saved) = (self.asked.subscribe(), self.saved.clone());
         tokio::spawn(async move {
-            let mut ticks = interval(period);
+            let mut ticks = interval(period.min(URGENT_INTERVAL));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut last = Instant::now();
             loop {
@@ -77,7 +83,7 @@ impl Saver {
                 let Some(target) = target.upgrade() else {
                     return;
                 };
-                if !requested && last.elapsed() < TIDY_INTERVAL && !target.has_changes() {
+                if !requested && !is_due(&target, last, period).await {
                     continue;
                 }
                 last = Instant::now();
@@ -90,4 +96,16 @@ impl Saver {
             }
         });
     }
+}
+
+/// Returns whether a save is due that nobody has asked for.
+async fn is_due(target: &Arc<impl Save>, last: Instant, period: Duration) -> bool {
+    if !target.has_changes() {
+        return last.elapsed() >= TIDY_INTERVAL;
+    }
+    let target = Arc::clone(target);
+    last.elapsed() >= period
+        || tokio::task::spawn_blocking(move || target.is_urgent())
+            .await
+            .unwrap_or_default()
 }

@@ -26,6 +26,11 @@ impl Flags {
         Ok(Flag(path))
     }
 
+    /// Ends the showing of a name whose process could not end it.
+    pub fn lower(&self, name: &str) {
+        drop(Flag(self.directory.join(name)));
+    }
+
     /// The names that are shown, by whichever process.
     pub fn raised(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten();

@@ -169,6 +169,12 @@ impl LogPart {
         self.path.display().to_string()
     }
 
+    /// Its length in bytes; 0 if it is gone.
+    pub fn length(&self) -> u64 {
+        let metadata = regular(&self.path).ok().flatten();
+        metadata.map_or(0, |metadata| metadata.len())
+    }
+
     /// Opens it at its beginning.
     pub fn read(&self) -> io::Result<impl BufRead + use<>> {
         regular(&self.path)?;

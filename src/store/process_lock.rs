@@ -56,6 +56,17 @@ impl ProcessLock {
         is_held(&data.path().join(DIRECTORY), id)
     }
 
+    /// Returns whether another process has registered and still runs.
+    pub fn has_company(&self) -> bool {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten();
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        names.any(|name| {
+            let name = name.to_string_lossy();
+            let id = name.strip_suffix(SUFFIX);
+            id.is_some_and(|id| id != self.id && is_held(&self.directory, id))
+        })
+    }
+
     /// Removes the files of processes that are gone. Their names stay dead: a missing file is no proof of life.
     pub fn sweep(&self) {
         for entry in fs::read_dir(&self.directory)

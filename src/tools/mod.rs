@@ -81,6 +81,7 @@ use call::{Call, ProgressSource, WaitFor};
 use data::Json;
 pub use declared::Declaration;
 pub(crate) use lenient::settle;
+pub(crate) use since::Since;
 use view::Viewed;
 
 /// All tools, by name.

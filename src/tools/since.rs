@@ -1,6 +1,7 @@
 //! A point in time, as a parameter gives it.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -12,11 +13,11 @@ use crate::time::Timestamp;
 
 /// The earliest time that is meant: a time, or so long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Since(Timestamp);
+pub(crate) struct Since(Timestamp);
 
 impl Since {
     /// Returns whether a time is not earlier.
-    pub(super) fn includes(self, time: Timestamp) -> bool {
+    pub(crate) fn includes(self, time: Timestamp) -> bool {
         time >= self.0
     }
 }
@@ -24,12 +25,19 @@ impl Since {
 impl<'de> Deserialize<'de> for Since {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time = ago(&text).or_else(|| Timestamp::deserialize(Value::String(text.clone())).ok());
-        time.map(Self).ok_or_else(|| {
-            D::Error::custom(
-                "invalid value, expected a duration such as 2h (s, m, h, d), or a time such as 2026-11-22T13:00:00Z",
-            )
-        })
+        let since: Result<Self, _> = text.parse();
+        since.map_err(|expected| D::Error::custom(format!("invalid value, {expected}")))
+    }
+}
+
+impl FromStr for Since {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time = ago(text).or_else(|| Timestamp::deserialize(Value::from(text)).ok());
+        time.map(Self).ok_or(
+            "expected a duration such as 2h (s, m, h, d), or a time such as 2026-11-22T13:00:00Z",
+        )
     }
 }
 
