@@ -1,4 +1,5 @@
-//! The things that are shipped: the crate, the archives' names, the registry's entry, the client's one-liner.
+//! The things that are shipped: the crate, the archives' names, the bundle, the registry's entry, the client's
+//! one-liner.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +12,7 @@ use crate::helper::directory;
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const README: &str = include_str!("../README.md");
+const RELEASE: &str = include_str!("../.github/workflows/release.yml");
 const INSTALL_GUIDE: &str = include_str!("../src/guide/install.md");
 
 fn root() -> &'static Path {
@@ -168,6 +170,20 @@ fn the_registry_s_entry_is_valid_and_says_what_the_crate_says() {
         (&json!(VERSION), &json!(VERSION), &json!(NAME))
     );
 
+    for bundle in &entry["packages"].as_array().unwrap()[1..] {
+        assert_eq!(bundle["registryType"], "mcpb");
+        assert_eq!(bundle["version"], VERSION);
+        let url = bundle["identifier"].as_str().unwrap();
+        let released =
+            format!("https://github.com/fkom13/{NAME}/releases/download/v{VERSION}/{NAME}-");
+        let target = url.strip_prefix(&released);
+        let target = target.and_then(|rest| rest.strip_suffix(&format!("-v{VERSION}.mcpb")));
+        assert!(
+            RELEASE.contains(&format!("target: {}", target.unwrap())),
+            "{url}"
+        );
+    }
+
     let variables = shipped["environmentVariables"].as_array().unwrap();
     assert_eq!(variables.len(), SETTINGS.len());
     for (variable, setting) in variables.iter().zip(SETTINGS) {
@@ -223,8 +239,8 @@ mod unix {
     use std::path::PathBuf;
     use std::process::Stdio;
 
-    use super::{NAME, Path, directory, json, one_liner};
-    use crate::helper::{Folder, RawProcess, apart, program, text};
+    use super::{NAME, Path, Value, directory, json, one_liner, package, root};
+    use crate::helper::{Folder, RawProcess, apart, program, run_apart, test_tool, text};
 
     /// A machine with a home of an awkward name, and no more programs than it is given.
     struct BareMachine {
@@ -305,6 +321,80 @@ mod unix {
             process.close_input();
             assert!(process.child.wait().await.unwrap().success());
         }
+    }
+
+    /// Packs this program for Linux, as a release does. A script stands for it, because packing a build for tests
+    /// takes half a minute.
+    fn bundle(place: &Path) -> PathBuf {
+        let bundle = place.join("orchestrator.mcpb");
+        let script = format!(
+            "exec '{}' \"$@\"",
+            env!("CARGO_BIN_EXE_mcp-sftp-orchestrator")
+        );
+        program(place, "executable", &script);
+        let packed = std::process::Command::new(root().join(".ci/bundle"))
+            .arg(place.join("executable"))
+            .arg("x86_64-unknown-linux-gnu")
+            .arg(&bundle)
+            .status();
+        assert!(packed.unwrap().success());
+        bundle
+    }
+
+    #[tokio::test]
+    async fn the_bundle_is_one_for_its_own_tool_and_serves_as_it_is_unpacked() {
+        let Some(node) = test_tool("mcp/node_modules/.bin/node") else {
+            return;
+        };
+        let Some(tool) = test_tool("mcp/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js") else {
+            return;
+        };
+        let folder = directory();
+        let (place, tool) = (folder.path(), text(&tool));
+        let (bundle, unpacked) = (bundle(place), place.join("unpacked"));
+        let manifest = text(&unpacked.join("manifest.json"));
+        for arguments in [
+            vec![tool.as_str(), "unpack", &text(&bundle), &text(&unpacked)],
+            vec![&tool, "validate", &manifest],
+            vec![&tool, "info", &text(&bundle)],
+        ] {
+            let output = run_apart(&node, place, &arguments).await;
+            let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{arguments:?}: {said}");
+        }
+        let manifest: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+        let package = package();
+        for name in ["name", "version", "license"] {
+            assert_eq!(manifest[name], package[name], "{name}");
+        }
+        let entry: Value = serde_json::from_str(include_str!("../server.json")).unwrap();
+        assert_eq!(manifest["description"], entry["description"]);
+        assert_eq!(manifest["repository"]["url"], package["repository"]);
+        assert_eq!(manifest["compatibility"], json!({"platforms": ["linux"]}));
+
+        let config = &manifest["server"]["mcp_config"];
+        let command = config["command"].as_str().unwrap();
+        let command = command.replace("${__dirname}", &text(&unpacked));
+        let mut command = apart(tokio::process::Command::new(command));
+        let data = text(&place.join("data"));
+        command.env("HOME", place);
+        for (name, value) in config["env"].as_object().unwrap() {
+            let value = value.as_str().unwrap();
+            let value = value.replace("${user_config.data_dir}", &data);
+            command.env(name, value.replace("${user_config.read_only}", "false"));
+        }
+        let mut process = RawProcess::spawn(command);
+        let greeting = process.initialize("2025-06-18").await;
+        assert_eq!(
+            greeting["result"]["serverInfo"]["version"],
+            package["version"]
+        );
+        let answer = process.call(1, "system_diagnostics", json!({})).await;
+        let told = answer["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(told.contains(&data), "{told}");
+        process.close_input();
+        assert!(process.child.wait().await.unwrap().success());
     }
 
     #[tokio::test]
