@@ -23,7 +23,7 @@ use crate::sftp::{FileVersions, sweep_staged};
 use crate::ssh::Pool;
 use crate::store::apis::Apis;
 use crate::store::servers::Servers;
-use crate::store::{Catalogue, CatalogueEntry, DataDirectory};
+use crate::store::{Catalogue, CatalogueEntry, DataDirectory, StoredSecrets};
 use crate::sync::lock;
 use crate::tunnel::OpenTunnels;
 
@@ -137,6 +137,7 @@ impl App {
             queue,
             pool.clone(),
             Arc::clone(&guard),
+            StoredSecrets::new(Arc::clone(servers), Arc::clone(apis), vault.clone()),
             FileVersions::open(data, vault.clone()),
             actor.clone(),
         )?;

@@ -116,6 +116,7 @@ mod snapshots;
 mod special_files;
 mod stored;
 mod structured;
+mod supplies;
 mod tags;
 mod takeover;
 mod task_extension;

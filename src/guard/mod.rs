@@ -109,6 +109,12 @@ impl Guard {
         judged.map_err(blocked)
     }
 
+    /// Refuses commands that the policy does not allow, where a shell among them would read its own from this input.
+    pub fn may_run_reading(&self, text: &str, input: &str) -> Result<(), Error> {
+        let judged = self.policies.current()?.judge_reading(text, input);
+        judged.map_err(blocked)
+    }
+
     /// Refuses to write a file on a server that the policy lets no command write. `names` are the file's
     /// paths: absolute ones, or such that begin with `~/`.
     pub fn may_write(&self, names: &[String]) -> Result<(), Error> {

@@ -26,7 +26,7 @@ use crate::fs::blocking;
 use crate::guard::Guard;
 use crate::sftp::FileVersions;
 use crate::ssh::Pool;
-use crate::store::DataDirectory;
+use crate::store::{DataDirectory, StoredSecrets};
 use crate::sync::{NamedLocks, lock};
 use crate::time::Timestamp;
 
@@ -51,6 +51,7 @@ struct Engine {
     pool: Pool,
     guard: Arc<Guard>,
     outputs: Arc<Outputs>,
+    secrets: StoredSecrets,
     versions: FileVersions,
     file_locks: NamedLocks,
     requests: CancelRequests,
@@ -108,12 +109,14 @@ impl Jobs {
         (queue, adopted): (Arc<Queue>, AdoptedJobs),
         pool: Pool,
         guard: Arc<Guard>,
+        secrets: StoredSecrets,
         versions: FileVersions,
         actor: CurrentActor,
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Engine {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
             requests: CancelRequests::open(data)?,
+            secrets,
             versions,
             actor,
             file_locks: NamedLocks::default(),
@@ -190,6 +193,11 @@ impl Jobs {
         if let Err(error) = swept {
             tracing::warn!("outputs were not tidied: {error}");
         }
+    }
+
+    /// The secrets that calls may refer to.
+    pub fn secrets(&self) -> &StoredSecrets {
+        &self.0.secrets
     }
 
     /// The versions of files that tasks have changed.
@@ -343,6 +351,7 @@ impl Jobs {
                     pool: &pool,
                     reading_pool: &self.0.pool,
                     guard: &self.0.guard,
+                    secrets: &self.0.secrets,
                     versions: &self.0.versions,
                     file_locks: &self.0.file_locks,
                 };

@@ -150,7 +150,16 @@ impl Policy {
     /// Refuses a text for one shell that the rules forbid. Steps of a sequence are one text, joined by
     /// newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
-        let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);
+        self.judge_given(text, None)
+    }
+
+    /// Refuses a text that the rules forbid where its commands read this input.
+    pub fn judge_reading(&self, text: &str, input: &str) -> Result<(), Refusal> {
+        self.judge_given(text, Some(input))
+    }
+
+    fn judge_given(&self, text: &str, input: Option<&str>) -> Result<(), Refusal> {
+        let judged = judge::Judge::new(&self.block, &self.allow).text(text, input);
         judged.map_err(|mut refusal| {
             if refusal.part.is_empty() {
                 // It is about the whole text.

@@ -8,6 +8,7 @@
 //! | `directory`, `notices` | the data directory; problems in it, each reported to the user once |
 //! | `document`, `text_document`, `cached` | documents that are changed atomically; values parsed from them |
 //! | `catalogue`, [`servers`], [`apis`], `alias` | configured servers and APIs, by their aliases |
+//! | `named_secret` | the secrets of their entries, by name |
 //! | `log`, `kept_open` | lines that are only added; files that stay open between two of them |
 //! | `backups`, `temporary_files` | old contents, kept until the new ones are whole; files that exist only for a moment |
 //! | `versions` | old contents, kept encrypted for a while |
@@ -28,6 +29,7 @@ mod flags;
 mod kept;
 mod kept_open;
 mod log;
+mod named_secret;
 mod notices;
 mod overflow;
 mod process_lock;
@@ -50,6 +52,7 @@ pub use kept::Kept;
 #[cfg(test)]
 pub use log::ANCHOR_SIZE;
 pub use log::{Log, LogPart, LogWriter};
+pub use named_secret::{SecretName, StoredSecrets};
 pub(crate) use overflow::Overflow;
 pub use process_lock::ProcessLock;
 pub use spool::Spool;

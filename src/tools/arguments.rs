@@ -36,7 +36,27 @@ impl<S, T: DeserializeOwned + JsonSchema + 'static> FromContextPart<ToolCallCont
 
 /// The names of arguments that another part of a call has taken.
 #[derive(Clone)]
-pub(super) struct NamesBeside(pub(super) Vec<String>);
+struct NamesBeside(Vec<String>);
+
+/// Takes the arguments of these names out of a call, and parses them apart from the others. It comes before
+/// [`Parameters`], which refuses what is left.
+pub(super) fn take_beside<T: DeserializeOwned + JsonSchema + 'static, S>(
+    context: &mut ToolCallContext<'_, S>,
+    names: &[String],
+) -> Result<T, ErrorData> {
+    let mut others = context.arguments.take().unwrap_or_default();
+    let taken = names.iter();
+    let taken = taken.filter_map(|name| others.shift_remove_entry(name));
+    let taken: JsonObject = taken.collect();
+    context.arguments = Some(others);
+    let extensions = &mut context.request_context.extensions;
+    let mut beside = names.to_vec();
+    if let Some(NamesBeside(earlier)) = extensions.remove::<NamesBeside>() {
+        beside.extend(earlier);
+    }
+    extensions.insert(NamesBeside(beside));
+    parse(taken, || names.to_vec()).map_err(|error| refusal(&error))
+}
 
 /// The names of a call's parameters, with those that another part has taken.
 pub(super) fn names_of_call<T: JsonSchema + 'static, S>(

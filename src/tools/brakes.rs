@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 
 use rmcp::ErrorData;
-use rmcp::handler::server::common::{FromContextPart, schema_for_input};
+use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::{JsonObject, Tool};
+use rmcp::model::Tool;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::arguments::{NamesBeside, names, parse, refusal};
+use super::arguments::{names, refusal, take_beside};
+use super::schema::add_parameters;
 use super::{NumberOfSeconds, Quantity};
 use crate::error::Error;
 use crate::job::kind::fleet::{Brakes, OnFailure, Tolerance};
@@ -68,43 +69,16 @@ impl<S, const TAKES_CHECK: bool> FromContextPart<ToolCallContext<'_, S>>
     for GivenBrakes<TAKES_CHECK>
 {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        let mut others = context.arguments.take().unwrap_or_default();
         let mut known = names::<BrakeArguments>();
         known.retain(|name| TAKES_CHECK || name != CHECK);
-        let taken = known.iter();
-        let of_brakes: JsonObject = taken
-            .filter_map(|name| others.shift_remove_entry(name))
-            .collect();
-        context.arguments = Some(others);
-        let beside = NamesBeside(known.clone());
-        context.request_context.extensions.insert(beside);
-        let brakes = parse::<BrakeArguments>(of_brakes, || known.clone());
-        let brakes = brakes.and_then(BrakeArguments::brakes);
-        brakes.map(Self).map_err(|error| refusal(&error))
+        let given: BrakeArguments = take_beside(context, &known)?;
+        given.brakes().map(Self).map_err(|error| refusal(&error))
     }
 }
 
 /// Adds the brakes to the schema of a tool that takes them.
 pub(super) fn announce(tool: &mut Tool) {
-    let brakes = schema_for_input::<BrakeArguments>().unwrap_or_default();
-    let schema = std::sync::Arc::make_mut(&mut tool.input_schema);
-    let own = schema.get_mut("properties").and_then(Value::as_object_mut);
-    let added = brakes.get("properties").and_then(Value::as_object);
-    if let (Some(own), Some(added)) = (own, added) {
-        for (name, property) in added {
-            own.entry(name.clone()).or_insert_with(|| property.clone());
-        }
-    }
-    if let Some(definitions) = brakes.get("$defs") {
-        schema
-            .entry("$defs")
-            .or_insert_with(|| Value::Object(JsonObject::new()));
-        if let (Some(Value::Object(all)), Value::Object(added)) =
-            (schema.get_mut("$defs"), definitions)
-        {
-            all.extend(added.clone());
-        }
-    }
+    add_parameters::<BrakeArguments>(tool);
 }
 
 /// A number of failures, or a part of all servers in percent.

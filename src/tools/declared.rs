@@ -26,6 +26,8 @@ pub struct Declaration {
     changes: Option<ChangesSomething>,
     /// True if calls that change several servers take brakes.
     pub(super) takes_brakes: bool,
+    /// True if calls take the supplies of a command.
+    pub(super) takes_supplies: bool,
 }
 
 /// Declares a tool.
@@ -35,6 +37,7 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
         toolset,
         changes: None,
         takes_brakes: false,
+        takes_supplies: false,
     }
 }
 
@@ -52,6 +55,14 @@ impl Declaration {
     pub(super) fn braked(self) -> Self {
         Self {
             takes_brakes: true,
+            ..self
+        }
+    }
+
+    /// Has calls take the supplies of a command.
+    pub(super) fn supplied(self) -> Self {
+        Self {
+            takes_supplies: true,
             ..self
         }
     }

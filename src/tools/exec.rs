@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::brakes::GivenBrakes;
 use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::supplies::{GivenSupplies, take_of_step};
 use super::{Call, NumberOfSeconds, On, Parameters, Quantity, Switch, Viewed, WaitFor};
 use crate::app::App;
 use crate::error::Error;
@@ -21,6 +22,7 @@ use crate::job::kind::detached::Detached;
 use crate::job::kind::exec::Exec;
 use crate::job::kind::interactive::{Interactive, Responses, answers};
 use crate::job::kind::sequence::{Sequence, Step};
+use crate::job::kind::supplies::Supplies;
 use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::shell::is_streaming;
@@ -32,7 +34,8 @@ struct RunCommand {
     /// Server alias, or several: a,b, web*, tag:x, all.
     alias: TargetExpression,
     /// Command line for the login shell.
-    cmd: String,
+    #[schemars(required)]
+    cmd: Option<String>,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
     /// Seconds until it is killed; 0: never. Default 300.
@@ -51,6 +54,11 @@ struct RunCommand {
 }
 
 impl RunCommand {
+    /// The command line; empty if a script takes its place.
+    fn cmd(&self) -> &str {
+        self.cmd.as_deref().unwrap_or_default()
+    }
+
     /// The bound on the output that the caller asks for; for endless commands, the usual one fills its gaps.
     fn bound(&self) -> Result<Bound, Error> {
         let asked = [
@@ -77,7 +85,7 @@ impl RunCommand {
             time: self.stream_timeout.map(NumberOfSeconds::duration),
         };
         // Somebody who wants it in the background wants it to go on.
-        let streams = !self.detach.0 && !self.background.0 && is_streaming(&self.cmd);
+        let streams = !self.detach.0 && !self.background.0 && is_streaming(self.cmd());
         Ok(if streams {
             asked.or(Bound::STREAMING)
         } else {
@@ -85,14 +93,15 @@ impl RunCommand {
         })
     }
 
-    fn spec(&self) -> Result<(Spec, WaitFor), Error> {
-        let (cmd, bound) = (self.cmd.clone(), self.bound()?);
+    fn spec(&self, supplies: Supplies) -> Result<(Spec, WaitFor), Error> {
+        let (cmd, bound) = (self.cmd().to_owned(), self.bound()?);
         let timeout = self.timeout.map(|timeout| timeout.0);
         Ok(if self.detach.0 {
-            (Detached::new(cmd, timeout).into(), WaitFor::Start)
+            let detached = Detached::new(cmd, timeout).supplied(supplies);
+            (detached.into(), WaitFor::Start)
         } else {
-            let wait = WaitFor::unless(self.background.0);
-            (Exec::new(cmd, timeout, bound).into(), wait)
+            let exec = Exec::new(cmd, timeout, bound).supplied(supplies);
+            (exec.into(), WaitFor::unless(self.background.0))
         })
     }
 }
@@ -212,7 +221,11 @@ impl RunSequence {
         }
         let commands: Vec<_> = self.commands.iter().map(StepArgument::step).collect();
         for (index, step) in commands.iter().enumerate() {
-            not_empty(&format!("commands[{index}]"), step.command())?;
+            let parameter = format!("commands[{index}]");
+            match step.supplies() {
+                Some(supplies) => supplies.check((&parameter, step.command()))?,
+                None => not_empty(&parameter, step.command())?,
+            }
         }
         Ok(Sequence {
             commands,
@@ -227,24 +240,34 @@ impl RunSequence {
 #[schemars(untagged)]
 enum StepArgument {
     Plain(String),
-    Detailed(DetailedCommand),
+    Detailed(Box<DetailedCommand>),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct DetailedCommand {
-    command: String,
+    #[schemars(required)]
+    command: Option<String>,
     timeout: Option<NumberOfSeconds>,
     continue_on_error: Option<bool>,
+    /// Taken before the rest is parsed.
+    #[serde(skip)]
+    supplies: Supplies,
 }
 
 impl<'de> Deserialize<'de> for StepArgument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(command) => Ok(Self::Plain(command)),
-            object @ Value::Object(_) => DetailedCommand::deserialize(object)
-                .map(Self::Detailed)
-                .map_err(D::Error::custom),
+            Value::Object(mut step) => {
+                let supplies = take_of_step(&mut step).map_err(D::Error::custom)?;
+                let detailed = DetailedCommand::deserialize(Value::Object(step));
+                let detailed = detailed.map_err(D::Error::custom)?;
+                Ok(Self::Detailed(Box::new(DetailedCommand {
+                    supplies,
+                    ..detailed
+                })))
+            }
             other => Err(D::Error::custom(format!(
                 "invalid type: {other}, expected a string or an object with `command`"
             ))),
@@ -257,9 +280,10 @@ impl StepArgument {
         match self {
             Self::Plain(command) => Step::Plain(command.clone()),
             Self::Detailed(detailed) => Step::Detailed {
-                command: detailed.command.clone(),
+                command: detailed.command.clone().unwrap_or_default(),
                 timeout: detailed.timeout.map(|timeout| timeout.0),
                 continue_on_error: detailed.continue_on_error,
+                supplies: Box::new(detailed.supplies.clone()),
             },
         }
     }
@@ -275,16 +299,18 @@ fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
     /// Run a shell command on an SSH server. Each call is a new shell in the home directory, with empty stdin. After 30 s it goes on, and the answer is a task ID.
-    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core).braked())]
+    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core).braked().supplied())]
     async fn task_exec(
         &self,
         GivenBrakes(brakes): GivenBrakes,
+        GivenSupplies(supplies): GivenSupplies,
         Parameters(viewed): Parameters<Viewed<RunCommand>>,
         call: Call,
     ) -> Result<Reply, Error> {
         let exec = viewed.arguments;
-        not_empty("cmd", &exec.cmd)?;
-        let (spec, wait) = exec.spec()?;
+        supplies.check(("cmd", exec.cmd()))?;
+        supplies.check_secrets(self.jobs().secrets())?;
+        let (spec, wait) = exec.spec(supplies)?;
         let start = Start::of(spec, exec.rappel).braked(brakes);
         let servers = self.targets(&exec.alias)?;
         self.run(&call, servers, start, wait, &viewed.view).await
@@ -315,7 +341,10 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let sequence = viewed.arguments;
-        let start = Start::of(sequence.spec()?, sequence.rappel).braked(brakes);
+        let spec = sequence.spec()?;
+        let mut supplies = spec.commands.iter().filter_map(Step::supplies);
+        supplies.try_for_each(|supplies| supplies.check_secrets(self.jobs().secrets()))?;
+        let start = Start::of(spec, sequence.rappel).braked(brakes);
         let wait = WaitFor::unless(sequence.background.0);
         let servers = self.targets(&sequence.alias)?;
         self.run(&call, servers, start, wait, &viewed.view).await

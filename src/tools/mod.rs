@@ -18,6 +18,7 @@
 //! | `arguments`, `lenient`, `name_pattern`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
 //! | `schema`, `explain` | input schemas, and refusals of arguments |
 //! | `brakes` | the arguments that hold a change of several servers back |
+//! | `supplies` | the arguments for directory, variables, input and script of a command |
 //! | `view` | the arguments that say how much of an output an answer shows |
 //! | `data`, `outline` | answers with data, and their schemas |
 //! | `call` | the request behind a call: progress, and waiting for a job |
@@ -58,6 +59,7 @@ mod server_list;
 mod servers;
 mod shown_keys;
 mod since;
+mod supplies;
 mod task_facts;
 mod task_list;
 mod transfer;
@@ -135,6 +137,9 @@ impl Tools {
             let declaration = tools.declared.get(route.attr.name.as_ref());
             if declaration.is_some_and(|declaration| declaration.takes_brakes) {
                 brakes::announce(&mut route.attr);
+            }
+            if declaration.is_some_and(|declaration| declaration.takes_supplies) {
+                supplies::announce(&mut route.attr);
             }
             schema::tidy(&mut route.attr);
             view::announce(&mut route.attr);

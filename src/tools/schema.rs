@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use rmcp::handler::server::common::schema_for_input;
 use rmcp::model::{JsonObject, Tool};
+use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::config::Toolset;
@@ -76,6 +78,29 @@ pub(super) fn describe_once(tools: &mut [Tool]) {
                 let parameter = parameter.as_object_mut();
                 parameter.map(|parameter| parameter.shift_remove("description"));
             }
+        }
+    }
+}
+
+/// Adds the parameters of `T` to those of a tool that has none of the same names.
+pub(super) fn add_parameters<T: JsonSchema + 'static>(tool: &mut Tool) {
+    let given = schema_for_input::<T>().unwrap_or_default();
+    let schema = Arc::make_mut(&mut tool.input_schema);
+    let own = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let added = given.get("properties").and_then(Value::as_object);
+    if let (Some(own), Some(added)) = (own, added) {
+        for (name, property) in added {
+            own.entry(name.clone()).or_insert_with(|| property.clone());
+        }
+    }
+    if let Some(definitions) = given.get("$defs") {
+        schema
+            .entry("$defs")
+            .or_insert_with(|| Value::Object(JsonObject::new()));
+        if let (Some(Value::Object(all)), Value::Object(added)) =
+            (schema.get_mut("$defs"), definitions)
+        {
+            all.extend(added.clone());
         }
     }
 }

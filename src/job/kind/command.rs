@@ -16,7 +16,7 @@ use crate::job::outputs::Streams;
 use crate::job::printed::Printed;
 use crate::job::status::Status;
 use crate::shell::leaves_behind;
-use crate::ssh::command::RemoteCommand;
+use crate::ssh::command::{CommandText, RemoteCommand};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::{Bound, ExitOutcome};
 
@@ -86,11 +86,9 @@ impl Results for CommandOutcome {
     }
 }
 
-/// A command line, and how it is run.
+/// A command, and how it is run.
 pub(super) struct Run<'a> {
-    pub(super) line: &'a str,
-    /// Set for a script of this program's own, which `sh` runs and not the login shell.
-    pub(super) is_script: bool,
+    pub(super) text: CommandText<'a>,
     pub(super) limit: Option<Duration>,
     pub(super) bound: Bound,
     /// Answers its prompts, where it runs at a terminal.
@@ -100,11 +98,11 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// Runs the command.
     pub(super) async fn execute(self, context: &Context<'_>) -> (Ending, CommandOutcome) {
-        let is_at_terminal = self.responder.is_some();
+        // A terminal takes with it what was left at it, whatever that holds.
+        let ends_rest = self.responder.is_some() && leaves_behind(self.text.line());
         let command = RemoteCommand {
             alias: &context.job.alias,
-            line: self.line,
-            is_script: self.is_script,
+            text: self.text,
             limit: self.limit,
             bound: self.bound,
             responder: self.responder,
@@ -129,9 +127,7 @@ impl Run<'_> {
         }
         let reached = ran.reached.filter(|_| exit.bounded == Some(true));
         exit.bounded_by = reached.map(|reached| reached.to_string());
-        // A terminal takes with it what was left at it, whatever that holds.
-        let is_left =
-            ran.has_child || is_at_terminal && exit.process.is_none() && leaves_behind(self.line);
+        let is_left = ran.has_child || ends_rest && exit.process.is_none();
         exit.left_running = is_left.then_some(true);
         exit.pager_quit = ran.has_quit_pager.then_some(true);
         let prompt = ran.prompt.filter(|prompt| !prompt.trim().is_empty());

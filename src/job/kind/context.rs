@@ -18,7 +18,7 @@ use crate::job::poll::PollTrigger;
 use crate::job::stop::StopSignal;
 use crate::sftp::FileVersions;
 use crate::ssh::Pool;
-use crate::store::DataDirectory;
+use crate::store::{DataDirectory, StoredSecrets};
 use crate::sync::NamedLocks;
 
 /// The point at which a job begins.
@@ -87,6 +87,7 @@ pub struct Context<'a> {
     /// Connections that only read, also from servers that nothing may change.
     pub(in crate::job) reading_pool: &'a Pool,
     pub(in crate::job) guard: &'a Guard,
+    pub(in crate::job) secrets: &'a StoredSecrets,
     pub(in crate::job) versions: &'a FileVersions,
     /// Held by a job while it changes a file.
     pub(in crate::job) file_locks: &'a NamedLocks,

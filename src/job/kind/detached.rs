@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::command::{self, CommandOutcome, Exit};
 use super::context::{Context, JobStart, limit_of};
-use super::{Always, Kind, Outcome, Results, SSH, is_of_type, is_set};
+use super::supplies::Supplies;
+use super::{Always, Kind, Outcome, Results, SSH, hide_text, is_of_type, is_set};
 use crate::error::{Error, Stopped};
 use crate::guard::Guard;
 use crate::job::answer::ShownOutput;
@@ -52,6 +53,9 @@ const LEFT_RUNNING: &str = "(what it left in the background is on its own: nothi
 pub struct Detached {
     /// The command line, for the login shell.
     pub cmd: String,
+    /// Its directory, variables, input or script.
+    #[serde(default, skip_serializing_if = "Supplies::is_empty")]
+    supplies: Supplies,
     /// Seconds that it may run; 0 and `None` are without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
@@ -64,9 +68,15 @@ impl Detached {
     pub fn new(cmd: String, timeout: Option<f64>) -> Self {
         Self {
             cmd,
+            supplies: Supplies::default(),
             timeout,
             flag: Always,
         }
+    }
+
+    /// The same with directory, variables, input or script.
+    pub fn supplied(self, supplies: Supplies) -> Self {
+        Self { supplies, ..self }
     }
 }
 
@@ -169,6 +179,11 @@ impl Kind for Detached {
         take(record)
     }
 
+    fn again(&self, id: &JobId) -> Result<Self, Error> {
+        self.supplies.check_whole(id)?;
+        Ok(self.clone())
+    }
+
     /// Names a directory on the server that no other job has.
     fn begin(&self, id: &JobId) -> DetachedOutcome {
         let name = format!("{id}-{}", crate::random::hex::<8>());
@@ -190,15 +205,20 @@ impl Kind for Detached {
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
-        guard.may_run(&self.cmd)
+        self.supplies.authorize(guard, &self.cmd)
     }
 
     fn commands(&mut self) -> Vec<&mut String> {
         vec![&mut self.cmd]
     }
 
+    fn hide_secrets(&mut self, alias: &str) -> bool {
+        let is_masked = self.supplies.hide_secrets(alias);
+        hide_text(alias, &mut self.cmd) || is_masked
+    }
+
     fn summary(&self) -> String {
-        self.cmd.clone()
+        self.supplies.summary(&self.cmd).into_owned()
     }
 
     async fn run(&self, context: &Context<'_>) -> (Ending, DetachedOutcome) {
@@ -246,8 +266,16 @@ impl Detached {
                 outcome.command.exit.close(ExitOutcome::NotBegun, limit)
             }
             Ok(()) => {
+                let (supplies, secrets) = (&self.supplies, context.secrets);
+                let text = match supplies.text(&self.cmd, secrets, alias).await {
+                    Ok(text) => text,
+                    Err(error) => {
+                        outcome.remote.directory = None;
+                        return Err(error.into());
+                    }
+                };
                 let job = on_server(context.pool, alias, &directory);
-                match job.start(&self.cmd, limit).await {
+                match job.start(&text, limit).await {
                     Ok(()) => {
                         set_begun(context, outcome);
                         return Ok(());

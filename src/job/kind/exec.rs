@@ -7,14 +7,15 @@ use serde_json::{Map, Value};
 
 use super::command::{self, CommandOutcome, LEFT_RUNNING, Run};
 use super::context::{Context, limit_of};
-use super::{Kind, SSH, is_of_type, is_set};
+use super::supplies::Supplies;
+use super::{Kind, SSH, hide_text, is_of_type, is_set};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
-use crate::shell::only_reads;
+use crate::job::id::JobId;
 use crate::ssh::Bound;
 
 /// Runs a command.
@@ -23,6 +24,9 @@ use crate::ssh::Bound;
 pub struct Exec {
     /// The command line, for the login shell.
     pub cmd: String,
+    /// Its directory, variables, input or script.
+    #[serde(default, skip_serializing_if = "Supplies::is_empty")]
+    supplies: Supplies,
     /// Seconds that it may run; 0 is without limit, `None` the configured default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
@@ -39,10 +43,16 @@ impl Exec {
     pub fn new(cmd: String, timeout: Option<f64>, bound: Bound) -> Self {
         Self {
             cmd,
+            supplies: Supplies::default(),
             timeout,
             max_lines: bound.lines,
             stream_timeout: bound.time.map(|time| time.as_secs_f64()),
         }
+    }
+
+    /// The same with directory, variables, input or script.
+    pub fn supplied(self, supplies: Supplies) -> Self {
+        Self { supplies, ..self }
     }
 
     fn bound(&self) -> Bound {
@@ -70,6 +80,11 @@ impl Kind for Exec {
         take(record)
     }
 
+    fn again(&self, id: &JobId) -> Result<Self, Error> {
+        self.supplies.check_whole(id)?;
+        Ok(self.clone())
+    }
+
     fn tool(&self) -> &'static str {
         "task_exec"
     }
@@ -79,25 +94,34 @@ impl Kind for Exec {
     }
 
     fn may_change(&self) -> bool {
-        !only_reads(&self.cmd)
+        !self.supplies.only_reads(&self.cmd)
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
-        guard.may_run(&self.cmd)
+        self.supplies.authorize(guard, &self.cmd)
     }
 
     fn commands(&mut self) -> Vec<&mut String> {
         vec![&mut self.cmd]
     }
 
+    fn hide_secrets(&mut self, alias: &str) -> bool {
+        let is_masked = self.supplies.hide_secrets(alias);
+        hide_text(alias, &mut self.cmd) || is_masked
+    }
+
     fn summary(&self) -> String {
-        self.cmd.clone()
+        self.supplies.summary(&self.cmd).into_owned()
     }
 
     async fn run(&self, context: &Context<'_>) -> (Ending, CommandOutcome) {
+        let (supplies, alias) = (&self.supplies, &context.job.alias);
+        let text = match supplies.text(&self.cmd, context.secrets, alias).await {
+            Ok(text) => text,
+            Err(error) => return (error.into(), CommandOutcome::default()),
+        };
         let run = Run {
-            line: &self.cmd,
-            is_script: false,
+            text,
             limit: limit_of(self.timeout, context.config.command_timeout),
             bound: self.bound(),
             responder: None,

@@ -19,7 +19,7 @@ use crate::job::printed::Printed;
 use crate::random;
 use crate::sftp::{FileAccess, RemoteFiles};
 use crate::shell::quote;
-use crate::ssh::command::RemoteCommand;
+use crate::ssh::command::{CommandText, RemoteCommand};
 use crate::ssh::{ExitOutcome, has_refused_commands, patience};
 
 /// Reads, lists or searches files.
@@ -103,8 +103,7 @@ impl FileLookup {
         };
         let command = RemoteCommand {
             alias: about.alias,
-            line: &format!("sh -c {}", quote(&script)),
-            is_script: true,
+            text: CommandText::OwnLine(&format!("sh -c {}", quote(&script))),
             limit: limit_of(None, context.config.command_timeout),
             bound: self.0.bound(),
             responder: None,

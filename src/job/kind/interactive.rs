@@ -16,6 +16,7 @@ use crate::job::header::Header;
 use crate::job::id::JobId;
 use crate::secret::{LONGEST, MASK};
 use crate::ssh::Bound;
+use crate::ssh::command::CommandText;
 use crate::ssh::prompt::secrecy;
 use crate::ssh::prompt::{PromptAnswer, PromptResponder};
 
@@ -170,8 +171,7 @@ impl Kind for Interactive {
             Err(error) => return (error.into(), CommandOutcome::default()),
         };
         let run = Run {
-            line: &self.cmd,
-            is_script: false,
+            text: CommandText::Line(&self.cmd),
             limit: limit_of(self.timeout, context.config.interactive_timeout),
             bound: Bound::default(),
             responder: Some(PromptResponder::new(answers, self.auto_respond)),

@@ -15,6 +15,7 @@ pub mod sequence;
 #[cfg(test)]
 mod sleep;
 pub mod step;
+pub mod supplies;
 pub mod transfer;
 pub mod undo;
 

@@ -18,6 +18,7 @@ use crate::job::id::JobId;
 use crate::monitor::Question;
 use crate::shell::quote;
 use crate::ssh::Bound;
+use crate::ssh::command::CommandText;
 
 /// Asks a server for a monitoring tool.
 #[derive(Clone, Debug, Serialize)]
@@ -100,8 +101,7 @@ impl Kind for Probe {
             Err(error) => return (error.into(), CommandOutcome::default()),
         };
         let run = Run {
-            line: &line,
-            is_script: true,
+            text: CommandText::OwnLine(&line),
             limit: limit_of(None, context.config.command_timeout),
             bound: Bound::default(),
             responder: None,

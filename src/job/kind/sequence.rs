@@ -1,18 +1,22 @@
 //! Commands one after another in the same shell.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::command::{self, CommandOutcome, Exit, LEFT_RUNNING};
 use super::context::{Context, limit_of};
 use super::step::{StepResult, add_steps};
-use super::{Kind, Results, SSH_SEQUENCE, is_of_type};
+use super::supplies::Supplies;
+use super::{Kind, Results, SSH_SEQUENCE, hide_text, is_of_type};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::answer::{AnswerText, ShownOutput, cut_long};
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
+use crate::job::id::JobId;
 use crate::job::outputs::Streams;
 use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
@@ -60,6 +64,9 @@ pub enum Step {
         /// Set if the sequence goes on where it fails; the sequence's own setting by default.
         #[serde(rename = "continueOnError", skip_serializing_if = "Option::is_none")]
         continue_on_error: Option<bool>,
+        /// Its directory, variables, input or script.
+        #[serde(default, skip_serializing_if = "Supplies::is_empty")]
+        supplies: Box<Supplies>,
     },
 }
 
@@ -75,6 +82,40 @@ impl Step {
         match self {
             Self::Plain(command) | Self::Detailed { command, .. } => command,
         }
+    }
+
+    /// Its directory, variables, input or script.
+    pub fn supplies(&self) -> Option<&Supplies> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Detailed { supplies, .. } => Some(&**supplies).filter(|one| !one.is_empty()),
+        }
+    }
+
+    fn supplies_mut(&mut self) -> Option<&mut Supplies> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Detailed { supplies, .. } => Some(supplies),
+        }
+    }
+
+    fn summary(&self) -> Cow<'_, str> {
+        let command = self.command();
+        let supplies = self.supplies();
+        supplies.map_or(command.into(), |supplies| supplies.summary(command))
+    }
+
+    /// The commands that stand for it where it is judged.
+    fn judged(&self) -> Cow<'_, str> {
+        let command = self.command();
+        let supplies = self.supplies();
+        supplies.map_or(command.into(), |supplies| supplies.judged(command).into())
+    }
+
+    fn only_reads(&self) -> bool {
+        let command = self.command();
+        let supplies = self.supplies();
+        supplies.map_or_else(|| only_reads(command), |one| one.only_reads(command))
     }
 
     fn timeout(&self) -> Option<f64> {
@@ -203,11 +244,16 @@ impl Kind for Sequence {
     }
 
     fn may_change(&self) -> bool {
-        !self.commands.iter().all(|step| only_reads(step.command()))
+        !self.commands.iter().all(Step::only_reads)
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
-        let commands: Vec<_> = self.commands.iter().map(Step::command).collect();
+        for step in &self.commands {
+            if let Some(supplies) = step.supplies() {
+                supplies.authorize(guard, step.command())?;
+            }
+        }
+        let commands: Vec<_> = self.commands.iter().map(Step::judged).collect();
         // The steps are also judged together: a quote that one leaves open would hide the next.
         commands
             .iter()
@@ -220,13 +266,33 @@ impl Kind for Sequence {
     }
 
     fn summary(&self) -> String {
-        let commands = self.commands.iter().map(Step::command);
+        let commands = self.commands.iter().map(Step::summary);
         commands.collect::<Vec<_>>().join("; ")
+    }
+
+    fn again(&self, id: &JobId) -> Result<Self, Error> {
+        let mut all = self.commands.iter().filter_map(Step::supplies);
+        all.try_for_each(|supplies| supplies.check_whole(id))?;
+        Ok(self.clone())
+    }
+
+    fn hide_secrets(&mut self, alias: &str) -> bool {
+        let mut is_masked = false;
+        for step in &mut self.commands {
+            is_masked |= hide_text(alias, step.command_mut());
+            let supplies = step.supplies_mut();
+            is_masked |= supplies.is_some_and(|supplies| supplies.hide_secrets(alias));
+        }
+        is_masked
     }
 
     async fn run(&self, context: &Context<'_>) -> (Ending, SequenceOutcome) {
         let alias = &context.job.alias;
-        let lines = self.lines(context);
+        let texts = match self.texts(context).await {
+            Ok(texts) => texts,
+            Err(error) => return (error.into(), SequenceOutcome::default()),
+        };
+        let lines = self.lines(context, &texts);
         let Streams {
             mut stdout,
             mut stderr,
@@ -350,11 +416,33 @@ impl Sequence {
         )
     }
 
-    fn lines(&self, context: &Context<'_>) -> Vec<BoundedCommand<'_>> {
+    /// The texts of all steps, each for the shell that runs it.
+    async fn texts(&self, context: &Context<'_>) -> Result<Vec<Cow<'_, str>>, Error> {
+        let mut texts = Vec::new();
+        for step in &self.commands {
+            let command = step.command();
+            texts.push(match step.supplies() {
+                None => command.into(),
+                Some(supplies) => {
+                    let (secrets, alias) = (context.secrets, &context.job.alias);
+                    let program = supplies.supplied(command, secrets, alias).await?;
+                    program.step().into()
+                }
+            });
+        }
+        Ok(texts)
+    }
+
+    fn lines<'t>(
+        &self,
+        context: &Context<'_>,
+        texts: &'t [Cow<'_, str>],
+    ) -> Vec<BoundedCommand<'t>> {
         let default = limit_of(self.timeout, context.config.command_timeout);
-        let steps = self.commands.iter();
-        let lines = steps.map(|step| BoundedCommand {
-            text: step.command(),
+        let steps = self.commands.iter().zip(texts);
+        let lines = steps.map(|(step, text)| BoundedCommand {
+            text,
+            is_private: step.supplies().is_some(),
             limit: limit_of(step.timeout(), default),
             may_fail: step.continue_on_error().unwrap_or(self.continue_on_error),
             bound: if is_streaming(step.command()) {
@@ -402,7 +490,7 @@ fn result_of(index: usize, step: &Step, ran: sequence::StepOutcome) -> (StepResu
     let reached = reached.filter(|_| is_bounded);
     let result = StepResult {
         step: index + 1,
-        command: step.command().to_owned(),
+        command: step.summary().into_owned(),
         success: error.is_none(),
         output: stdout.shown(charset).text,
         stderr: stderr.shown(charset).text,

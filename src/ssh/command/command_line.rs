@@ -1,7 +1,9 @@
 //! The form in which a command is sent: as a command line, or, if it is too long for one, as input of the
 //! shell that the command line starts.
 
+use super::supplied::{READ as READ_PROGRAM, ReadingShell};
 use crate::error::Error;
+use crate::shell::quote;
 use crate::ssh::pool::ShellKind;
 use crate::ssh::script::{LONGEST_LINE, SHELL, SHELL_BELOW, on_stdin};
 
@@ -70,6 +72,19 @@ impl Sent {
             line: format!("{prefix}{pagers}{command}"),
             input: None,
         })
+    }
+
+    /// The line that reads a program from its input, of which nothing stands on it.
+    pub(super) fn reader(prefix: &str, shell: ReadingShell, is_restricted: bool) -> Self {
+        let line = match shell {
+            ReadingShell::Login => format!("{prefix}{READ_PROGRAM}"),
+            ReadingShell::Sh => {
+                let exec = if is_restricted { "" } else { "exec " };
+                let reader = quote(&format!("{prefix}{READ_PROGRAM}"));
+                format!("{exec}sh -c {reader} \"$SHELL\"")
+            }
+        };
+        Self { line, input: None }
     }
 
     /// A command line of this program's own, for `sh`. A login shell of another kind might misread it, so

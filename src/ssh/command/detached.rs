@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::CommandText;
+use super::supplied::DETACHED_READER;
 use crate::error::{Error, Stopped};
 use crate::ssh::output::Output;
 use crate::ssh::pool::Pool;
@@ -69,15 +71,29 @@ impl DetachedCommand<'_> {
     /// Starts the command, once at most, even if this is tried again.
     ///
     /// After [`ScriptFailure::Lost`] it may or may not have started: a look tells.
-    pub async fn start(&self, command: &str, limit: Option<Duration>) -> Result<(), ScriptFailure> {
+    pub async fn start(
+        &self,
+        command: &CommandText<'_>,
+        limit: Option<Duration>,
+    ) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
         let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
         let script = self
             .script("start", START)
             .with(&limit)
-            .with(command)
+            .with(match command {
+                CommandText::Supplied(_) => DETACHED_READER,
+                command => command.line(),
+            })
             .with(&library(ATTEND))
             .with(&library(WATCH));
+        let script = match command {
+            CommandText::Supplied(supplied) => {
+                let data = supplied.detached();
+                script.with("data").with_input(data)
+            }
+            _ => script,
+        };
         script.run(self.pool, self.alias).await.map(|_| ())
     }
 

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `session` | one channel that runs a command, from its request to its end |
 //! | `command_line` | the command line and input that a command is sent as |
+//! | `supplied` | programs with directory, variables and input of their own, and scripts |
+//! | `feed` | the input of a command while its output is read |
 //! | `sequence`, `shell_text`, `step`, `marker` | several commands in one shell, told apart |
 //! | `detached` | commands that outlive the connection |
 //! | `exit_outcome` | the ends of commands |
@@ -11,11 +13,13 @@
 pub(in crate::ssh) mod command_line;
 pub mod detached;
 pub(in crate::ssh) mod exit_outcome;
+mod feed;
 pub(in crate::ssh) mod marker;
 pub mod sequence;
 pub(in crate::ssh) mod session;
 mod shell_text;
 pub(in crate::ssh) mod step;
+pub mod supplied;
 
 use std::time::Duration;
 
@@ -29,15 +33,14 @@ use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
 use exit_outcome::ExitOutcome;
 use session::{CommandSession, Input, open};
+use supplied::{Supplied, SuppliedProgram};
 
 /// A command, and what bounds it.
 pub struct RemoteCommand<'a> {
     /// The server.
     pub alias: &'a str,
-    /// The command line, for the login shell.
-    pub line: &'a str,
-    /// True for a script of this program's own, which `sh` runs and not the login shell.
-    pub is_script: bool,
+    /// The text that is run.
+    pub text: CommandText<'a>,
     /// The time that it may run; `None` is without limit.
     pub limit: Option<Duration>,
     /// The most that is taken of its output.
@@ -46,6 +49,17 @@ pub struct RemoteCommand<'a> {
     pub responder: Option<PromptResponder>,
     /// Stops it when cancelled.
     pub cancel: &'a CancellationToken,
+}
+
+/// The text of a command.
+#[derive(Debug)]
+pub enum CommandText<'a> {
+    /// A command line, for the login shell.
+    Line(&'a str),
+    /// A command line of this program's own, which `sh` runs and not the login shell.
+    OwnLine(&'a str),
+    /// A program with what it gets besides its command line.
+    Supplied(Supplied<'a>),
 }
 
 /// The outcome of a command, without its output.
@@ -67,6 +81,33 @@ pub struct ExecOutcome {
     pub prompt: Option<String>,
 }
 
+impl CommandText<'_> {
+    /// The command line; empty for a script.
+    pub fn line(&self) -> &str {
+        match self {
+            Self::Line(line) | Self::OwnLine(line) => line,
+            Self::Supplied(supplied) => match supplied.program {
+                SuppliedProgram::Line(line) => line,
+                SuppliedProgram::Script { .. } => "",
+            },
+        }
+    }
+}
+
+impl ExecOutcome {
+    fn not_begun() -> Self {
+        Self {
+            ended: ExitOutcome::NotBegun,
+            is_cut: false,
+            reached: None,
+            has_child: false,
+            has_quit_pager: false,
+            charset: Charset::default(),
+            prompt: None,
+        }
+    }
+}
+
 impl RemoteCommand<'_> {
     /// Runs the command. `stdout` and `stderr` get all of its output, also if it does not end well.
     ///
@@ -77,23 +118,20 @@ impl RemoteCommand<'_> {
         stdout: &mut Output,
         stderr: &mut Output,
     ) -> Result<ExecOutcome, Error> {
+        let takes_data = matches!(self.text, CommandText::Supplied(_));
+        if takes_data && pool.server(self.alias)?.is_plain() {
+            return Err(no_shell(self.alias, "it was added with plain: true"));
+        }
         let patience = patience(self.limit);
         let opened = open(pool, self.alias, patience, self.cancel).await?;
         let Some((channel, shell)) = opened else {
-            return Ok(ExecOutcome {
-                ended: ExitOutcome::NotBegun,
-                is_cut: false,
-                reached: None,
-                has_child: false,
-                has_quit_pager: false,
-                charset: Charset::default(),
-                prompt: None,
-            });
+            return Ok(ExecOutcome::not_begun());
         };
-        let input = match self.responder {
-            Some(responder) => Input::Talk(self.line, Box::new(responder)),
-            None if self.is_script => Input::Script(self.line),
-            None => Input::Nothing(self.line),
+        let input = match (&self.text, self.responder) {
+            (text, Some(responder)) => Input::Talk(text.line(), Box::new(responder)),
+            (CommandText::Line(line), None) => Input::Nothing(line),
+            (CommandText::OwnLine(line), None) => Input::Script(line),
+            (CommandText::Supplied(supplied), None) => Input::Supplied(supplied),
         };
         let mut session = CommandSession::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
@@ -101,7 +139,12 @@ impl RemoteCommand<'_> {
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
         let reached = session.reached();
         let (has_quit_pager, prompt) = (session.has_quit_pager(), session.prompt());
+        let has_begun = session.has_announced() || !takes_data;
         let ended = session.close(interruption, pool, self.alias).await?;
+        if !has_begun && matches!(ended, ExitOutcome::Exited(_) | ExitOutcome::Unknown) {
+            let reason = "it has no sh, which alone takes stdin, cwd, env and script";
+            return Err(no_shell(self.alias, reason));
+        }
         Ok(ExecOutcome {
             ended,
             is_cut,
@@ -111,5 +154,13 @@ impl RemoteCommand<'_> {
             charset: shell.charset,
             prompt,
         })
+    }
+}
+
+/// The error for a server without the shell that a call needs.
+fn no_shell(alias: &str, reason: &str) -> Error {
+    Error::NoShell {
+        alias: alias.to_owned(),
+        reason: reason.to_owned(),
     }
 }

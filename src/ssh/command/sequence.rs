@@ -2,7 +2,8 @@
 //!
 //! A POSIX login shell gets all of them on its command line, which takes one round trip. It begins a command
 //! by itself once the one before has ended, and only if the sequence goes on. Where another kind of shell has
-//! `sh` run them, or they are too long for a command line, each is typed in after the end of the one before.
+//! `sh` run them, they are too long for a command line, or nobody else may see one, each is typed in after the end
+//! of the one before.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -240,8 +241,9 @@ impl<'a> ShellSequence<'a> {
         };
         let token = Token::new();
         let line = Some(shell_text::of_all(&enter, commands, &token));
-        let line =
-            line.filter(|line| kind.is_posix && !kind.is_restricted && line.len() <= LONGEST_LINE);
+        let is_private = commands.iter().any(|command| command.is_private);
+        let takes_line = kind.is_posix && !kind.is_restricted && !is_private;
+        let line = line.filter(|line| takes_line && line.len() <= LONGEST_LINE);
         self.is_sent_ahead = line.is_some();
         let input = Input::Typed(line.as_deref().unwrap_or(shell_for(kind)));
         let mut session = CommandSession::begin(channel, input, kind, stdout, stderr).await?;

@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::command_line::Sent;
 use super::exit_outcome::{ExitOutcome, StopReason};
+use super::feed::Feed;
 use super::marker::Marker;
 use super::step::OutputStep;
+use super::supplied::Supplied;
 use crate::charset::Charset;
 use crate::error::{Error, Stopped};
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
@@ -100,6 +102,7 @@ pub(in crate::ssh) struct CommandSession<'a> {
     steps: VecDeque<OutputStep>,
     /// Answers the prompts of a command at a terminal.
     responder: Option<Box<PromptResponder>>,
+    feed: Feed,
     bound: Bound,
     allowance: Allowance,
     began: Instant,
@@ -119,6 +122,8 @@ pub(in crate::ssh) enum Input<'l> {
     Talk(&'l str, Box<PromptResponder>),
     /// A command line for `sh`, whatever the login shell is.
     Script(&'l str),
+    /// A program that comes with its input.
+    Supplied(&'l Supplied<'l>),
 }
 
 impl<'a> CommandSession<'a> {
@@ -131,32 +136,33 @@ impl<'a> CommandSession<'a> {
         stderr: &'a mut Output,
     ) -> Result<Self, Error> {
         let is_silent = matches!(input, Input::Nothing(_) | Input::Script(_));
-        let charset = shell.charset;
-        let (line, responder, is_script) = match input {
-            Input::Nothing(line) | Input::Typed(line) => (line, None, false),
-            Input::Talk(line, mut responder) => {
-                responder.set_charset(charset);
-                (line, Some(responder), false)
-            }
-            Input::Script(line) => (line, None, true),
-        };
-        if responder.is_some() {
-            let (columns, rows) = TERMINAL_SIZE;
-            let asked = channel.request_terminal(TERMINAL, columns, rows).await;
-            asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
-        }
-        let announcement = (shell.is_posix || is_script).then(Marker::new);
+        let (charset, mut feed) = (shell.charset, Feed::default());
+        // Other shells might misread the announcement, and a program of another kind the whole line.
+        let takes_announcement =
+            shell.is_posix || matches!(input, Input::Script(_) | Input::Supplied(_));
+        let announcement = takes_announcement.then(Marker::new);
         // On the same line as the command: an error in it is reported as ever.
         let prefix = announcement
             .as_ref()
             .map(|marker| format!("echo {}$$ >&2; ", marker.token()))
             .unwrap_or_default();
-        let sent = if is_script {
-            Sent::script(prefix, line, shell)
-        } else if responder.is_some() {
-            Sent::at_terminal(&prefix, line, shell.is_posix)?
-        } else {
-            Sent::line(prefix, line, shell.is_posix)
+        let mut responder = None;
+        let sent = match input {
+            Input::Nothing(line) | Input::Typed(line) => Sent::line(prefix, line, shell.is_posix),
+            Input::Script(line) => Sent::script(prefix, line, shell),
+            Input::Talk(line, mut talks) => {
+                talks.set_charset(charset);
+                responder = Some(talks);
+                let (columns, rows) = TERMINAL_SIZE;
+                let asked = channel.request_terminal(TERMINAL, columns, rows).await;
+                asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
+                Sent::at_terminal(&prefix, line, shell.is_posix)?
+            }
+            Input::Supplied(supplied) => {
+                let reader = supplied.reader(shell.is_posix);
+                feed = Feed::of(supplied.all_input(reader, charset));
+                Sent::reader(&prefix, reader, shell.is_restricted)
+            }
         };
         let run = channel.exec(charset.encode(&sent.line)).await;
         run.map_err(|error| channel.lease().refusal(error.to_string()))?;
@@ -176,6 +182,7 @@ impl<'a> CommandSession<'a> {
             charset,
             steps: VecDeque::new(),
             responder,
+            feed,
             bound: Bound::default(),
             allowance: Allowance::default(),
             began: Instant::now(),
@@ -184,6 +191,12 @@ impl<'a> CommandSession<'a> {
             closed: false,
             closed_by_server: false,
         })
+    }
+
+    /// Returns whether the shell has told its process group.
+    pub(in crate::ssh) fn has_announced(&self) -> bool {
+        let line = self.announcement.as_ref().and_then(Marker::line);
+        line.is_some()
     }
 
     /// Takes no more of the output than that.
@@ -466,6 +479,8 @@ impl<'a> CommandSession<'a> {
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
                 self.exit = Some(ExitOutcome::by(&signal_name));
             }
+            // The program runs, and the channel is not replaced any more.
+            Some(ChannelMsg::Success) => self.feed.begin(&self.channel),
             Some(ChannelMsg::Failure) => {
                 self.refused = true;
                 self.closed = true;

@@ -45,6 +45,8 @@ mcp_began=$(command date +%s 2>/dev/null)
 pub struct BoundedCommand<'a> {
     /// The command line.
     pub text: &'a str,
+    /// True if nobody else may see it: it stands on no command line.
+    pub is_private: bool,
     /// The time that it may run; `None` is without limit.
     pub limit: Option<Duration>,
     /// The most that is taken of its output.
@@ -128,6 +130,7 @@ mod tests {
     fn command(text: &str) -> BoundedCommand<'_> {
         BoundedCommand {
             text,
+            is_private: false,
             limit: None,
             bound: Bound::default(),
             may_fail: false,

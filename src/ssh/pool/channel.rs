@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -107,6 +108,12 @@ impl OpenChannel {
             return self.channel.data(data).await;
         }
         self.send(RecordedRequest::Data(data.to_vec())).await
+    }
+
+    /// A writer of data that does not keep this from being read. The server has answered on the channel, which is
+    /// not replaced any more.
+    pub(in crate::ssh) fn writer(&self) -> Box<dyn AsyncWrite + Send + Unpin> {
+        Box::new(Box::pin(self.channel.make_writer()))
     }
 
     /// Sends the end of the input.

@@ -1,4 +1,5 @@
-# start JOB TOKEN LIMIT COMMAND ATTEND WATCH: starts a job that outlives this shell, once and no more.
+# start JOB TOKEN LIMIT COMMAND ATTEND WATCH DATA: starts a job that outlives this shell, once and no more. With
+# DATA, the input is the job's: what its command reads first.
 set -e
 mkdir -p -m 700 "$base"
 # What was given up before it began has left an empty directory.
@@ -17,7 +18,9 @@ if [ ${#command} -gt 30000 ]; then
     command=
 fi
 trap '' HUP
-$apart sh -c "$5" attend "$1" "$command" "$3" "$6" "$session" </dev/null >/dev/null 2>"$place/problem" &
+if [ "$7" = data ]; then exec 3<&0; else exec 3</dev/null; fi
+$apart sh -c "$5" attend "$1" "$command" "$3" "$6" "$session" <&3 3<&- >/dev/null 2>"$place/problem" &
+exec 3<&-
 round=0
 until [ -d "$place/begun" ] || [ $round -eq 100 ]; do
     round=$((round + 1))

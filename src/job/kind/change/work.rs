@@ -23,6 +23,7 @@ use crate::sftp::{
     RemoteFiles, ReplaceOptions, VersionSide, sha256,
 };
 use crate::ssh::Bound;
+use crate::ssh::command::CommandText;
 use crate::text::in_bytes;
 use crate::time::Timestamp;
 
@@ -240,8 +241,7 @@ impl<'a> ChangeWork<'a> {
             return (Ending::completed(), outcome);
         };
         let run = Run {
-            line: check,
-            is_script: false,
+            text: CommandText::Line(check),
             limit: Some(self.check_time()),
             bound: Bound::default(),
             responder: None,
