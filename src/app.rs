@@ -137,8 +137,10 @@ impl App {
             queue,
             pool.clone(),
             Arc::clone(&guard),
-            StoredSecrets::new(Arc::clone(servers), Arc::clone(apis), vault.clone()),
-            FileVersions::open(data, vault.clone()),
+            (
+                StoredSecrets::new(Arc::clone(servers), Arc::clone(apis), vault.clone()),
+                FileVersions::open(data, vault.clone()),
+            ),
             actor.clone(),
         )?;
         Ok(Self(Arc::new(AppState {

@@ -109,8 +109,7 @@ impl Jobs {
         (queue, adopted): (Arc<Queue>, AdoptedJobs),
         pool: Pool,
         guard: Arc<Guard>,
-        secrets: StoredSecrets,
-        versions: FileVersions,
+        (secrets, versions): (StoredSecrets, FileVersions),
         actor: CurrentActor,
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Engine {
