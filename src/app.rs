@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::fs::BriefWork;
 use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
+use crate::live_shell::OpenShells;
 use crate::logging::MemoryLog;
 use crate::monitor::overview::RecentOverviews;
 use crate::secret::Vault;
@@ -41,6 +42,7 @@ struct AppState {
     checker: Checker,
     jobs: Jobs,
     guard: Arc<Guard>,
+    shells: OpenShells,
     tunnels: OpenTunnels,
     actor: CurrentActor,
     calls: Arc<Calls>,
@@ -147,6 +149,11 @@ impl App {
             secrets: OnceCell::new(),
             checker: Checker::default(),
             jobs,
+            shells: OpenShells::new(
+                Arc::clone(&guard),
+                Arc::clone(&calls),
+                config.shell_idle_timeout,
+            ),
             tunnels: OpenTunnels::new(Arc::clone(&guard), Arc::clone(&calls), data.clone()),
             guard,
             actor,
@@ -210,6 +217,19 @@ impl App {
     /// The guard, which decides whether something may happen.
     pub fn guard(&self) -> &Arc<Guard> {
         &self.0.guard
+    }
+
+    /// The shells that stay open.
+    pub(crate) fn shells(&self) -> &OpenShells {
+        &self.0.shells
+    }
+
+    /// Ends all that lives in this process alone, because the process ends.
+    pub async fn close_all(&self, cause: &str) {
+        tokio::join!(
+            self.tunnels().close_all(cause),
+            self.shells().close_all(cause)
+        );
     }
 
     /// The tunnels.

@@ -14,6 +14,7 @@
 //! | [`observer`] | a data directory as a person sees it, beside the programs that serve it |
 //! | [`app`] | the state of the program, which every tool works with |
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
+//! | [`live_shell`] | shells that stay open from call to call |
 //! | [`tunnel`] | tunnels to the networks of servers |
 //! | [`job`] | jobs: their records, the queue, the history, and the engine that runs them |
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
@@ -68,6 +69,7 @@ pub mod hex;
 pub mod host_key;
 pub mod install;
 mod job;
+mod live_shell;
 pub mod logging;
 pub mod login_session;
 mod monitor;

@@ -97,7 +97,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let lines = LineTransport::new(reader, writer);
     let connection = lines.handle();
     let (jobs, calls) = (app.jobs().clone(), Arc::clone(app.calls()));
-    let tunnels = app.tunnels().clone();
+    let state = app.clone();
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
         let _ = io::stderr().write_all(command_line::welcome(&app.config().data_dir).as_bytes());
@@ -129,7 +129,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     };
     tracing::info!("{NAME} ends: {cause}");
     let record = async {
-        let (saved, ()) = tokio::join!(jobs.shut_down(&cause), tunnels.close_all(&cause));
+        let (saved, ()) = tokio::join!(jobs.shut_down(&cause), state.close_all(&cause));
         saved.and(blocking(move || calls.interrupt(&cause)).await)
     };
     let (recorded, _) = tokio::join!(

@@ -35,6 +35,8 @@ pub(crate) enum ResourceUri {
     Audit,
     /// The command policy.
     Policy,
+    /// The shells that are open.
+    Shells,
 }
 
 impl ResourceUri {
@@ -52,6 +54,7 @@ impl ResourceUri {
             ["servers", alias] => name(alias).map(Self::Server),
             ["audit"] => Some(Self::Audit),
             ["policy"] => Some(Self::Policy),
+            ["shells"] => Some(Self::Shells),
             _ => None,
         }
     }
@@ -68,6 +71,7 @@ impl fmt::Display for ResourceUri {
             Self::Server(alias) => write!(f, "servers/{}", escaped(alias)),
             Self::Audit => f.write_str("audit"),
             Self::Policy => f.write_str("policy"),
+            Self::Shells => f.write_str("shells"),
         }
     }
 }
@@ -85,6 +89,7 @@ mod tests {
             ResourceUri::Server("web 1/é?#%".into()),
             ResourceUri::Audit,
             ResourceUri::Policy,
+            ResourceUri::Shells,
         ] {
             let uri = resource.to_string();
             assert_eq!(ResourceUri::parse(&uri), Some(resource), "{uri}");

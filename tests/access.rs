@@ -199,7 +199,7 @@ async fn a_read_only_server_is_looked_at_and_left_as_it_is() {
     let is_made = |effect| effect != Effect::Configures;
     walk(client, &calls, is_made, |effect, answer| match effect {
         Effect::Looks | Effect::Stops => drop(answer.ok()),
-        Effect::Closes => drop(answer.error("INVALID_ARGUMENT")),
+        Effect::Closes | Effect::Types => drop(answer.error("INVALID_ARGUMENT")),
         _ => {
             assert_read_only(answer, "server `seen`");
             refused += 1;
@@ -253,7 +253,7 @@ async fn each_tool_that_runs_or_writes_heeds_the_policy() {
             Effect::Runs => touch.as_str(),
             Effect::Authorizes => COPY_ID,
             Effect::Writes => &file,
-            Effect::Closes => return drop(answer.error("INVALID_ARGUMENT")),
+            Effect::Closes | Effect::Types => return drop(answer.error("INVALID_ARGUMENT")),
             _ => return drop(answer.ok()),
         };
         let error = answer.error("POLICY_BLOCKED");

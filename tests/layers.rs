@@ -13,6 +13,8 @@ const MASKING: &[&str] = &[
     "fleet/targets",
     "job/kind",
     "job/outputs",
+    "live_shell/answer",
+    "live_shell/live",
     "logging",
     "observer",
     "observer/task",

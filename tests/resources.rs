@@ -67,17 +67,18 @@ async fn what_is_listed_can_be_read() {
         let listed = session.ask("resources/list", json!({})).await;
         let all: Vec<_> = uris(&listed).map(str::to_owned).collect();
         assert_eq!(
-            &all[..6],
+            &all[..7],
             [
                 "orchestrator://audit",
                 "orchestrator://policy",
+                "orchestrator://shells",
                 "orchestrator://servers/web1",
                 "orchestrator://servers/other",
                 &task,
                 &format!("{task}/output"),
             ]
         );
-        let described = &listed["resources"][4];
+        let described = &listed["resources"][5];
         assert_has(
             described,
             &json!({"name": id, "mimeType": "application/json"}),
@@ -218,7 +219,7 @@ async fn a_long_list_comes_in_pages_that_leave_nothing_out() {
             cursor = json!({"cursor": next});
         }
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
-        assert_eq!((pages, all.len(), distinct.len()), (3, 252, 252));
+        assert_eq!((pages, all.len(), distinct.len()), (3, 253, 253));
         let gone = json!({"cursor": "orchestrator://tasks/gone"});
         let error = session.refused("resources/list", gone).await;
         assert_eq!(error["code"], -32602, "{error}");

@@ -180,8 +180,15 @@ impl CallOutcome {
     /// The outcome of a tunnel.
     pub fn of_tunnel(cause: &str, traffic: Traffic) -> Self {
         Self {
-            cause: Some(cause.to_owned()),
             traffic: Some(traffic),
+            ..Self::ended(cause)
+        }
+    }
+
+    /// The outcome of what lives until it is ended.
+    pub fn ended(cause: &str) -> Self {
+        Self {
+            cause: Some(cause.to_owned()),
             ..Self::named("ended")
         }
     }

@@ -143,6 +143,8 @@ settings! {
         "seconds that each phase of connecting may take: connection, greeting, key exchange";
     "IDLE_TIMEOUT" = "300000" => idle_timeout: Duration as Millis<1>, "idleTimeout",
         "ms before an idle connection closes";
+    "SHELL_IDLE_TIMEOUT" = "1800000" => shell_idle_timeout: Duration as Millis<1>, "shellIdleTimeout",
+        "ms without a call after which an open shell ends";
     "KEEP_ALIVE_INTERVAL" = "30000" => keep_alive: Duration as Millis<1>, "keepAliveInterval",
         "ms between keep-alives; three unanswered close the connection";
     "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as ItemCount<1>, "maxQueueSize",

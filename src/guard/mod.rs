@@ -115,6 +115,12 @@ impl Guard {
         judged.map_err(blocked)
     }
 
+    /// Refuses to type a text to a command that runs at a terminal, if the policy does not allow it.
+    pub fn may_type(&self, cmd: &str, text: &str) -> Result<(), Error> {
+        let judged = self.policies.current()?.judge_input(cmd, text);
+        judged.map_err(blocked)
+    }
+
     /// Refuses to write a file on a server that the policy lets no command write. `names` are the file's
     /// paths: absolute ones, or such that begin with `~/`.
     pub fn may_write(&self, names: &[String]) -> Result<(), Error> {

@@ -25,6 +25,7 @@ guides! {
     examples
     servers
     tools
+    shells
     watching
     fleet
     security

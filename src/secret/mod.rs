@@ -16,6 +16,7 @@
 //! | in | arguments of a call in the audit trail | `audit/entry` |
 //! | out | a tool's answer | `server/gate` |
 //! | out | a resource, a prompt, a completion | `server/reading` |
+//! | out | what the terminal of an open shell shows | `live_shell/answer`, `live_shell/live` |
 //! | out | a progress notification | `tools/call` |
 //! | out | a question to the person | `tools/ask` |
 //! | out | the findings of `doctor` | `doctor` |

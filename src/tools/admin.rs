@@ -16,6 +16,7 @@ use crate::config::{Config, SettingOrigin};
 use crate::error::Error;
 use crate::guard::Access;
 use crate::job::QueueStats;
+use crate::live_shell::ShellReport;
 use crate::logging::LogLine;
 use crate::ssh::PoolStats;
 use crate::text::{beginning, table};
@@ -94,6 +95,24 @@ struct Diagnosis {
     settings: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<LogLine>>,
+}
+
+/// The connections of commands, and the shells, which have connections of their own.
+#[derive(Serialize, JsonSchema)]
+struct OpenConnections {
+    #[serde(flatten)]
+    pool: PoolStats,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    shells: Vec<ShellReport>,
+}
+
+impl OpenConnections {
+    fn text(&self) -> String {
+        let shells = self.shells.iter().map(ShellReport::text);
+        let lines: Vec<_> = std::iter::once(self.pool.text()).chain(shells).collect();
+        lines.join("\n")
+    }
 }
 
 impl LogLines {
@@ -177,14 +196,17 @@ impl App {
         Json::new(lines.text(), &lines)
     }
 
-    /// Show the SSH connections.
+    /// Show the SSH connections, and the shells that are open.
     #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Admin))]
     async fn pool_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
-    ) -> Result<Json<PoolStats>, Error> {
-        let stats = self.pool().stats();
-        Json::new(stats.text(), &stats)
+    ) -> Result<Json<OpenConnections>, Error> {
+        let open = OpenConnections {
+            pool: self.pool().stats(),
+            shells: self.shells().list(),
+        };
+        Json::new(open.text(), &open)
     }
 
     /// Show the state of the whole: queue, pool, servers, warnings.

@@ -57,6 +57,7 @@ mod schema;
 mod secret_rules;
 mod server_list;
 mod servers;
+mod shells;
 mod shown_keys;
 mod since;
 mod supplies;
@@ -118,6 +119,7 @@ impl Tools {
             App::log_tools(),
             App::file_tools(),
             App::api_tools(),
+            App::shell_tools(),
             App::tunnel_tools(),
             App::authorize_tools(),
             App::policy_tools(),

@@ -24,8 +24,10 @@ pub enum Effect {
     Authorizes,
     /// It opens a tunnel to a server.
     Connects,
-    /// It closes a tunnel, of which there is none here.
+    /// It closes a tunnel or a shell, of which there is none here.
     Closes,
+    /// It types into a shell, of which there is none here.
+    Types,
 }
 
 /// The subjects of calls. The server of `alias` has the programs of [`PROGRAMS`], and PM2's daemon.
@@ -79,6 +81,7 @@ impl Calls {
                 let trust = json!({"alias": alias, "fingerprint": nobody});
                 vec![(Effect::Looks, one), (Effect::Configures, trust)]
             }
+            "shell_open" | "shell_send" | "shell_close" => vec![self.of_shells(tool)],
             "tunnel_open" | "tunnel_close" => vec![self.of_tunnels(tool)],
             "policy_blocklist_add" | "policy_blocklist_remove" => {
                 configures(json!({"pattern": "halt"}))
@@ -182,6 +185,21 @@ impl Calls {
         match tool {
             "tunnel_open" => (Effect::Connects, proxy),
             _ => (Effect::Closes, json!({"id": "00000000"})),
+        }
+    }
+
+    /// The call of a tool for shells, of which none is open here.
+    fn of_shells(&self, tool: &str) -> (Effect, Value) {
+        match tool {
+            "shell_open" => (
+                Effect::Runs,
+                json!({"alias": self.alias, "program": self.command}),
+            ),
+            "shell_send" => (
+                Effect::Types,
+                json!({"shell": "none", "input": self.command}),
+            ),
+            _ => (Effect::Closes, json!({"shell": "none"})),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rmcp::model::ResourceContents;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{JSON, JSON_LINES, TEXT};
 use crate::app::App;
@@ -54,6 +54,7 @@ pub(in crate::server) async fn contents(
             .await
             .map(|text| vec![(resource, text, JSON_LINES)]),
         ResourceUri::Policy => policy(app).await.map(|text| vec![(resource, text, JSON)]),
+        ResourceUri::Shells => shells(app).map(|text| vec![(resource, text, JSON)]),
     };
     let parts = read.map_err(|error| match error {
         Error::UnknownTask { .. } | Error::UnknownAlias { .. } => Error::UnknownResource { uri },
@@ -129,6 +130,12 @@ async fn policy(app: &App) -> Result<String, Error> {
     let guard = Arc::clone(app.guard());
     let rules = blocking(move || guard.policies().rules()).await?;
     Ok(pretty(&to_value(&rules)?))
+}
+
+fn shells(app: &App) -> Result<String, Error> {
+    Ok(pretty(
+        &json!({ "shells": to_value(&app.shells().list())? }),
+    ))
 }
 
 fn pretty(value: &Value) -> String {

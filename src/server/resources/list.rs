@@ -77,6 +77,11 @@ async fn all(app: &App) -> Result<Vec<Resource>, Error> {
         resource(&ResourceUri::Policy, "policy", JSON)
             .with_title("Command policy")
             .with_description("The commands that are refused, and those that alone are allowed."),
+        resource(&ResourceUri::Shells, "shells", JSON)
+            .with_title("Open shells")
+            .with_description(
+                "The shells that stay open, each with its server, program and state.",
+            ),
     ];
     for (alias, server) in app.servers().list()? {
         let uri = ResourceUri::Server(alias.clone());

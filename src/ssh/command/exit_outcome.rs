@@ -28,10 +28,15 @@ pub enum ExitOutcome {
 impl ExitOutcome {
     /// The outcome of a command that this signal killed.
     pub(in crate::ssh) fn by(signal: &Sig) -> Self {
-        Self::Signalled(match signal {
-            Sig::Custom(name) => name.clone(),
-            known => format!("{known:?}"),
-        })
+        Self::Signalled(signal_name(signal))
+    }
+}
+
+/// The name of a signal, as in RFC 4254, section 6.10.
+pub(super) fn signal_name(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => name.clone(),
+        known => format!("{known:?}"),
     }
 }
 

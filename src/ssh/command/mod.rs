@@ -8,6 +8,7 @@
 //! | `feed` | the input of a command while its output is read |
 //! | `sequence`, `shell_text`, `step`, `marker` | several commands in one shell, told apart |
 //! | `detached` | commands that outlive the connection |
+//! | `terminal_session` | programs at a terminal that go on from call to call |
 //! | `exit_outcome` | the ends of commands |
 
 pub(in crate::ssh) mod command_line;
@@ -20,6 +21,7 @@ pub(in crate::ssh) mod session;
 mod shell_text;
 pub(in crate::ssh) mod step;
 pub mod supplied;
+pub(in crate::ssh) mod terminal_session;
 
 use std::time::Duration;
 

@@ -44,15 +44,17 @@ const BOUND_PATIENCE: Duration = Duration::from_millis(250);
 /// The time that a shell has to end after its input.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A terminal that programs know, wide enough to break no line of theirs.
-const TERMINAL: &str = "xterm";
+/// A terminal that programs know.
+pub(super) const TERMINAL: &str = "xterm";
+
+/// The size of a command's terminal, wide enough to break no line.
 const TERMINAL_SIZE: (u32, u32) = (250, 50);
 
 /// The line for which a shell waits that has asked whether to begin a step.
 const GO: &str = "go\n";
 
 /// The reason why no command runs.
-const NO_COMMANDS: &str = "the server refuses to run commands for this user";
+pub(super) const NO_COMMANDS: &str = "the server refuses to run commands for this user";
 
 /// Returns whether a server refuses to run commands.
 pub fn has_refused_commands(error: &Error) -> bool {
@@ -153,8 +155,9 @@ impl<'a> CommandSession<'a> {
             Input::Talk(line, mut talks) => {
                 talks.set_charset(charset);
                 responder = Some(talks);
-                let (columns, rows) = TERMINAL_SIZE;
-                let asked = channel.request_terminal(TERMINAL, columns, rows).await;
+                let asked = channel
+                    .request_terminal(TERMINAL, TERMINAL_SIZE, true)
+                    .await;
                 asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
                 Sent::at_terminal(&prefix, line, shell.is_posix)?
             }

@@ -80,16 +80,22 @@ impl OpenChannel {
     pub async fn request_terminal(
         &mut self,
         name: &str,
-        columns: u32,
-        rows: u32,
+        (columns, rows): (u32, u32),
+        echoes: bool,
     ) -> Result<(), russh::Error> {
         let name = name.to_owned();
         self.send(RecordedRequest::Terminal {
             name,
             columns,
             rows,
+            echoes,
         })
         .await
+    }
+
+    /// Requests the login shell, and that the server confirms it (RFC 4254, section 6.5).
+    pub async fn request_shell(&mut self) -> Result<(), russh::Error> {
+        self.send(RecordedRequest::Shell).await
     }
 
     /// Requests a command, and that the server confirms it (RFC 4254, section 6.5).

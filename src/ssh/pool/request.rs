@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg};
+use russh::{Channel, ChannelMsg, Pty};
 use tokio::io::AsyncWriteExt;
 
 use super::Pool;
@@ -33,7 +33,9 @@ pub(super) enum RecordedRequest {
         name: String,
         columns: u32,
         rows: u32,
+        echoes: bool,
     },
+    Shell,
     Exec(Vec<u8>),
     Subsystem(String),
     Data(Vec<u8>),
@@ -84,7 +86,7 @@ impl Unanswered {
 impl RecordedRequest {
     /// Returns whether the server starts a process or a subsystem for it.
     fn starts_process(&self) -> bool {
-        matches!(self, Self::Exec(_) | Self::Subsystem(_))
+        matches!(self, Self::Shell | Self::Exec(_) | Self::Subsystem(_))
     }
 
     pub(super) async fn send(&self, channel: &Channel<Msg>) -> Result<(), russh::Error> {
@@ -93,10 +95,13 @@ impl RecordedRequest {
                 name,
                 columns,
                 rows,
+                echoes,
             } => {
-                let asked = channel.request_pty(false, name.as_str(), *columns, *rows, 0, 0, &[]);
+                let modes: &[_] = if *echoes { &[] } else { &[(Pty::ECHO, 0)] };
+                let asked = channel.request_pty(false, name.as_str(), *columns, *rows, 0, 0, modes);
                 asked.await
             }
+            Self::Shell => channel.request_shell(true).await,
             Self::Exec(command) => channel.exec(true, command.as_slice()).await,
             Self::Subsystem(name) => channel.request_subsystem(true, name.as_str()).await,
             Self::Data(data) => channel.data(data.as_slice()).await,

@@ -1,0 +1,18 @@
+//! Terminals: the look of their output, and the bytes that their keys send.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `plain` | output as plain text, without a screen |
+//! | `display` | output as a person sees it: the screen, and the text that has come since the last look |
+//! | `new_text` | that text, as far as it has left the screen |
+//! | `key` | the keys, and the bytes that they send |
+
+mod display;
+mod key;
+mod new_text;
+mod plain;
+
+pub use display::{DisplayPlace, DisplaySignal, TerminalDisplay};
+pub use key::TerminalKey;
+pub use new_text::ShownText;
+pub use plain::Screen;

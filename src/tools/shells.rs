@@ -1,0 +1,131 @@
+//! Shells that stay open.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Call, NumberOfSeconds, Parameters, ProgressSource};
+use crate::app::App;
+use crate::error::Error;
+use crate::guard::Access;
+use crate::live_shell::{ShellAnswer, ShellInput, ShellRequest};
+use crate::reply::Reply;
+use crate::terminal::TerminalKey;
+
+/// The key that presses none.
+const NO_KEY: &str = "none";
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OpenShell {
+    /// Server alias.
+    alias: String,
+    /// Its name. Default: a random one.
+    name: Option<String>,
+    /// Directory to start in.
+    cwd: Option<String>,
+    /// Environment variables.
+    env: Option<IndexMap<String, String>>,
+    /// Command line of another program: python3, psql shop, sudo -i. Default: the login shell.
+    program: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SendToShell {
+    /// Shell.
+    shell: String,
+    /// Text to type, of any number of lines. Enter follows unless `key` is given.
+    input: Option<String>,
+    /// TerminalKey to press: enter, ctrl-c, ctrl-d, tab, esc, up, pgdn, f1, …; none: type without Enter.
+    key: Option<String>,
+    /// Most seconds until the answer. It comes as soon as the input is done or something waits.
+    wait: Option<NumberOfSeconds>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CloseShell {
+    /// Shell.
+    shell: String,
+}
+
+impl SendToShell {
+    fn input(&self) -> Result<ShellInput, Error> {
+        let key = match self.key.as_deref() {
+            Some(name) if name.eq_ignore_ascii_case(NO_KEY) => None,
+            Some(name) => Some(TerminalKey::named(name).ok_or_else(|| {
+                Error::invalid(
+                    "key",
+                    format!("is no key; known: {}, {NO_KEY}", TerminalKey::NAMES),
+                )
+            })?),
+            None => self
+                .input
+                .as_ref()
+                .and_then(|_| TerminalKey::named("enter")),
+        };
+        let text = self.input.clone();
+        let input = ShellInput { text, key };
+        input.check()?;
+        Ok(input)
+    }
+}
+
+#[tool_router(router = shell_tools, vis = "pub(super)")]
+impl App {
+    /// Open a shell or another program at a terminal on a server. Directory, variables and a dialogue in it last from call to call, until shell_close or 30 minutes without use.
+    #[tool(title = "Open a shell", meta = declare(Access::RunsCommands, Toolset::Live))]
+    async fn shell_open(
+        &self,
+        call: Call,
+        Parameters(wanted): Parameters<OpenShell>,
+    ) -> Result<Reply, Error> {
+        let mut request = ShellRequest::new(wanted.alias, wanted.name)?;
+        request.directory = wanted.cwd;
+        request.environment = wanted.env.unwrap_or_default();
+        request.program = wanted.program;
+        let alias = request.alias.clone();
+        let wait = self.longest_shell_wait(None);
+        let opened = Box::pin(self.shells().open(request, wait));
+        let source = ProgressSource::Time("the shell has been starting");
+        let notice = || self.pool().login_notice(&alias);
+        reply(&call.reporting(&source, notice, opened).await?)
+    }
+
+    /// Type into a shell and read what comes: done with the exit status, waiting at a prompt, or running with what is new. Without input and key it only reads.
+    #[tool(title = "Type into a shell", meta = declare(Access::RunsCommands, Toolset::Live))]
+    async fn shell_send(
+        &self,
+        call: Call,
+        Parameters(wanted): Parameters<SendToShell>,
+    ) -> Result<Reply, Error> {
+        let wait = self.longest_shell_wait(wanted.wait);
+        let sent = self.shells().send(&wanted.shell, wanted.input()?, wait);
+        let source = ProgressSource::Time("the shell has been working");
+        reply(&call.reporting(&source, || None, sent).await?)
+    }
+
+    /// Close a shell with all that runs in it.
+    #[tool(title = "Close a shell", meta = declare(Access::StopsTask, Toolset::Live))]
+    async fn shell_close(
+        &self,
+        Parameters(CloseShell { shell }): Parameters<CloseShell>,
+    ) -> Result<Reply, Error> {
+        let report = self.shells().close(&shell).await?;
+        Reply::new(format!("shell {shell} is closed"), &report)
+    }
+
+    /// The time that a call waits for a shell: what it asks for, at most the sync timeout.
+    fn longest_shell_wait(&self, asked: Option<NumberOfSeconds>) -> Duration {
+        let most = self.config().sync_timeout;
+        asked.map_or(most, |asked| asked.duration().min(most))
+    }
+}
+
+fn reply(answer: &ShellAnswer) -> Result<Reply, Error> {
+    Reply::new(answer.text(), answer)
+}
