@@ -6,12 +6,14 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`command_line`] | the command line, and the work of each command |
+//! | [`web`] | the page in a browser on which a person sees what goes on, answers and stops |
 //! | [`console`], [`install`], [`doctor`], [`red_button`], [`demo`] | the program's other commands: seeing what goes on, registering it with a client, checking a set-up, stopping everything, a tour with an SSH server of its own |
 //! | [`guide`] | the guides for people |
 //! | [`transport`] | MCP messages on standard input and output, one in each line; malformed ones are answered, too |
 //! | [`server`] | the MCP handler, with the gate that every tool call passes (audit, guard, masking), and what clients read besides: resources, prompts, completions |
 //! | [`tools`], [`reply`] | the tools, a file for each family; a tool takes arguments and makes a reply |
 //! | [`observer`] | a data directory as a person sees it, beside the programs that serve it |
+//! | [`samples`] | load, memory and disk of servers over a day |
 //! | [`app`] | the state of the program, which every tool works with |
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
 //! | [`live_shell`] | shells that stay open from call to call |
@@ -81,6 +83,7 @@ pub mod red_button;
 mod reply;
 mod report;
 mod resource_uri;
+mod samples;
 pub mod secret;
 pub mod server;
 pub mod sftp;
@@ -96,4 +99,5 @@ pub mod time;
 pub mod tools;
 pub mod transport;
 pub mod tunnel;
+mod web;
 mod web_address;

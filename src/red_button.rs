@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::Map;
 
-use crate::actor::{AT_TERMINAL, Actor, CurrentActor};
+use crate::actor::{AT_TERMINAL, Actor};
 use crate::app::App;
 use crate::approval::{AnswerError, confirm};
-use crate::audit::{CallOutcome, CalledServers, Calls, Trail};
+use crate::audit::PersonCall;
 use crate::config::Config;
 use crate::error::Error;
-use crate::held::{HoldScope, Holds};
+use crate::held::{Hold, HoldScope, Holds};
 use crate::job::{Job, JobId, Jobs};
 use crate::logging::MemoryLog;
 use crate::readable::readable;
@@ -43,7 +43,7 @@ pub async fn stop(
     let data = DataDirectory::open(&config.data_dir)?;
     let holds = Holds::of(&data);
     let by = Actor::of(&config, AT_TERMINAL);
-    let audit = Audited::begin(&data, "stop", what.as_deref(), &by)?;
+    let audit = begin_audit(&data, "stop", what.as_deref(), &by)?;
     if what.is_none() {
         // Before anything else, which may take its time.
         hold(&holds, &HoldScope::All, &by, out)?;
@@ -82,11 +82,7 @@ pub fn resume(
         return Ok(());
     }
     confirm("resume", "resumed", out)?;
-    let by = Actor::of(config, AT_TERMINAL);
-    let audit = Audited::begin(&data, "resume", alias.as_deref(), &by)?;
-    let scope = alias.map_or(HoldScope::All, HoldScope::Server);
-    let released = holds.release(&scope)?;
-    audit.end("ok")?;
+    let released = release(config, AT_TERMINAL, alias)?;
     for (scope, _) in &released {
         writeln!(out, "released: {}", named(scope))?;
     }
@@ -94,6 +90,42 @@ pub fn resume(
         writeln!(out, "still held: {}", named(&scope))?;
     }
     Ok(())
+}
+
+/// Holds everything, or a server, on the word of a person who acts by `client`. What runs there is stopped by the
+/// processes that run it. Blocks.
+pub fn hold_only(config: &Config, client: &str, alias: Option<String>) -> Result<(), Error> {
+    let data = DataDirectory::open(&config.data_dir)?;
+    let by = Actor::of(config, client);
+    let audit = begin_audit(&data, "stop", alias.as_deref(), &by)?;
+    let scope = alias.map_or(HoldScope::All, HoldScope::Server);
+    Holds::of(&data).hold(&scope, by)?;
+    audit.end("ok")
+}
+
+/// Releases everything, or a server, on the word of a person who acts by `client`, and returns what was held. Blocks.
+pub fn release(
+    config: &Config,
+    client: &str,
+    alias: Option<String>,
+) -> Result<Vec<(HoldScope, Hold)>, Error> {
+    let data = DataDirectory::existing(&config.data_dir);
+    let by = Actor::of(config, client);
+    let audit = begin_audit(&data, "resume", alias.as_deref(), &by)?;
+    let scope = alias.map_or(HoldScope::All, HoldScope::Server);
+    let released = Holds::of(&data).release(&scope)?;
+    audit.end("ok")?;
+    Ok(released)
+}
+
+fn begin_audit(
+    data: &DataDirectory,
+    command: &str,
+    what: Option<&str>,
+    by: &Actor,
+) -> Result<PersonCall, Error> {
+    let arguments = Map::from_iter([("what".to_owned(), what.unwrap_or("all").into())]);
+    PersonCall::begin(data, command, &arguments, by)
 }
 
 fn hold(
@@ -177,34 +209,5 @@ fn named(scope: &HoldScope) -> String {
     match scope {
         HoldScope::All => "everything".to_owned(),
         HoldScope::Server(alias) => format!("server `{alias}`"),
-    }
-}
-
-/// A command of a person in the audit trail.
-struct Audited {
-    calls: Calls,
-    call: String,
-}
-
-impl Audited {
-    fn begin(
-        data: &DataDirectory,
-        command: &str,
-        what: Option<&str>,
-        by: &Actor,
-    ) -> Result<Self, Error> {
-        let calls = Calls::new(
-            Trail::open(data),
-            AT_TERMINAL,
-            CurrentActor::from(by.clone()),
-        );
-        let arguments = Map::from_iter([("what".to_owned(), what.unwrap_or("all").into())]);
-        let call = calls.begin(command, &arguments, &[], CalledServers::default())?;
-        Ok(Self { calls, call })
-    }
-
-    fn end(self, outcome: &str) -> Result<(), Error> {
-        self.calls
-            .end(&self.call, CallOutcome::named(outcome), None)
     }
 }

@@ -1,8 +1,10 @@
 //! The commands of a person at a terminal, beside the programs that serve the data directory.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -297,4 +299,110 @@ async fn shells_complete_its_commands_and_the_manual_names_them() {
     ] {
         assert!(manual.contains(word), "{word}");
     }
+}
+
+/// A program's screen, at a terminal of 100 columns and 40 lines.
+struct LiveScreen {
+    terminal: std::fs::File,
+    screen: Arc<Mutex<vt100::Parser>>,
+    process: tokio::process::Child,
+}
+
+impl LiveScreen {
+    fn of(data: &Path, command: &str) -> Self {
+        let (terminal, far) = terminal();
+        let size = rustix::termios::Winsize {
+            ws_row: 40,
+            ws_col: 100,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&far, size).unwrap();
+        let process = binary()
+            .arg(format!("--data-dir={}", data.display()))
+            .arg(command)
+            .env("TERM", "xterm")
+            .stdin(far.try_clone().unwrap())
+            .stdout(far)
+            .spawn()
+            .unwrap();
+        let [rows, columns] = [40, 100].map(|size| NonZero::new(size).unwrap());
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let (mut near, shown) = (terminal.try_clone().unwrap(), Arc::clone(&screen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length) = near.read(&mut bytes) {
+                shown.lock().unwrap().process(&bytes[..length]);
+            }
+        });
+        Self {
+            terminal,
+            screen,
+            process,
+        }
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    async fn shows(&self, part: &str) {
+        eventually(part, || self.text().contains(part)).await;
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.terminal.write_all(keys.as_bytes()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_live_screen_shows_answers_and_stops() {
+    let fixture = Fixture::start().await;
+    let data = fixture.data.path();
+    let id = begin(&fixture, "while :; do echo ticking; sleep 0.2; done").await;
+    let asked = json!({"aaaa0001": {"question": "restart it?", "details": "+new line",
+        "askedAt": chrono::Utc::now().to_rfc3339()}});
+    let approvals = data.join("approvals.json");
+    std::fs::write(&approvals, asked.to_string()).unwrap();
+    let mut live = LiveScreen::of(data, "watch");
+    for part in [
+        &*id,
+        "running",
+        "ticking",
+        "restart it?",
+        "+new line",
+        "load ",
+    ] {
+        live.shows(part).await;
+    }
+    // A key that was meant for something else answers nothing.
+    live.press("y");
+    live.press("\t");
+    live.shows("y yes, n no").await;
+    assert!(
+        crate::helper::read_json(&approvals)["aaaa0001"]
+            .get("answer")
+            .is_none()
+    );
+    live.press("y");
+    eventually("it is answered", || {
+        crate::helper::read_json(&approvals)["aaaa0001"]["answer"] == "yes"
+    })
+    .await;
+    live.press("s");
+    live.shows(&format!("Stop task {id}?")).await;
+    live.press("y");
+    live.shows("cancelled").await;
+    live.press("S");
+    live.shows("let nothing new begin?").await;
+    live.press("y");
+    live.shows("HELD by").await;
+    fixture.exec("true").await.error("HELD");
+    live.press("R");
+    live.shows("begin again?").await;
+    live.press("y");
+    eventually("it is released", || !live.text().contains("HELD by")).await;
+    live.press("q");
+    let ended = tokio::time::timeout(Duration::from_secs(20), live.process.wait()).await;
+    assert!(ended.expect("it ends").unwrap().success());
 }

@@ -19,6 +19,7 @@ const MASKING: &[&str] = &[
     "observer",
     "observer/task",
     "report",
+    "samples/sampler",
     "server/gate",
     "server/reading",
     "ssh/command/step",
@@ -26,6 +27,7 @@ const MASKING: &[&str] = &[
     "ssh/prompt/secrecy",
     "tools/ask",
     "tools/call",
+    "web/view",
 ];
 
 /// Names of `secret` that mask known secrets, or a text's own.
@@ -177,7 +179,9 @@ fn collect(directory: &Path, module: &mut Module, texts: &mut BTreeMap<Module, S
             module.push(stem);
             collect(&path, module, texts);
             module.pop();
-        } else if !["main", "lib", "tests"].contains(&stem.as_str()) {
+        } else if path.extension().is_none_or(|extension| extension != "png")
+            && !["main", "lib", "tests"].contains(&stem.as_str())
+        {
             let mut of_file = module.clone();
             of_file.extend((stem != "mod").then_some(stem));
             texts.insert(of_file, std::fs::read_to_string(&path).unwrap());

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use serde_json::Map;
 
 use super::{OpenQuestions, PersonAnswer, PersonQuestion};
-use crate::actor::{AT_TERMINAL, Actor, CurrentActor};
-use crate::audit::{CallOutcome, CalledServers, Calls, Trail};
+use crate::actor::{AT_TERMINAL, Actor};
+use crate::audit::PersonCall;
 use crate::config::Config;
 use crate::error::Error;
 use crate::readable::readable;
@@ -64,28 +64,7 @@ pub fn answer(
     if answer == PersonAnswer::Yes {
         confirm("approve", "approved", out)?;
     }
-    let by = Actor::of(config, AT_TERMINAL);
-    let calls = Calls::new(
-        Trail::open(&data),
-        AT_TERMINAL,
-        CurrentActor::from(by.clone()),
-    );
-    let command = match answer {
-        PersonAnswer::Yes => "approve",
-        PersonAnswer::No => "deny",
-    };
-    let arguments = Map::from_iter([
-        ("approval".to_owned(), id.into()),
-        ("question".to_owned(), question.text.clone().into()),
-    ]);
-    let call = calls.begin(command, &arguments, &[], CalledServers::default())?;
-    let answered = questions.answer(id, answer, by);
-    let outcome = match &answered {
-        Ok(Some(_)) => "ok",
-        _ => "error",
-    };
-    calls.end(&call, CallOutcome::named(outcome), None)?;
-    answered?.ok_or_else(not_open)?;
+    record(config, AT_TERMINAL, id, answer)?;
     let done = match answer {
         PersonAnswer::Yes if question.is_of_task => "approved; the task begins",
         PersonAnswer::Yes => "approved; the call may be made again now",
@@ -93,6 +72,34 @@ pub fn answer(
     };
     writeln!(out, "{done}")?;
     Ok(())
+}
+
+/// Records the answer of a person who acts by `client`, also in the audit trail. Blocks.
+pub fn record(
+    config: &Config,
+    client: &str,
+    id: &str,
+    answer: PersonAnswer,
+) -> Result<(), AnswerError> {
+    let data = DataDirectory::existing(&config.data_dir);
+    let questions = OpenQuestions::of(&data);
+    let not_open = || AnswerError::NotOpen(id.to_owned());
+    let mut open = questions.list()?.into_iter();
+    let (_, question) = open.find(|(one, _)| one == id).ok_or_else(not_open)?;
+    let command = match answer {
+        PersonAnswer::Yes => "approve",
+        PersonAnswer::No => "deny",
+    };
+    let arguments = Map::from_iter([
+        ("approval".to_owned(), id.into()),
+        ("question".to_owned(), question.text.into()),
+    ]);
+    let by = Actor::of(config, client);
+    let call = PersonCall::begin(&data, command, &arguments, &by)?;
+    let answered = questions.answer(id, answer, by);
+    let is_first = matches!(answered, Ok(Some(_)));
+    call.end(if is_first { "ok" } else { "error" })?;
+    answered?.map(|_| ()).ok_or_else(not_open)
 }
 
 /// A question with all that a person has to know, in lines.

@@ -15,7 +15,7 @@ mod question;
 use std::time::Duration;
 
 pub(crate) use asked::AskedQuestions;
-pub use command::{AnswerError, answer, confirm, list};
+pub use command::{AnswerError, answer, confirm, list, record};
 pub use open::{OpenQuestions, Standing};
 pub use question::{PersonAnswer, PersonQuestion};
 

@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `calls` | the calls of this process, from their first line to their second |
+//! | `person` | the acts of a person outside of a session |
 //! | `entry` | the content of a line |
 //! | `bounded` | arguments cut to a bounded size |
 //! | `responses` | the digest of answers to prompts |
@@ -26,6 +27,7 @@ mod bounded;
 mod calls;
 mod entry;
 mod lines;
+mod person;
 mod recent;
 mod responses;
 mod search;
@@ -36,6 +38,7 @@ mod verify;
 
 pub use calls::{CalledServers, Calls};
 pub use entry::{CallOutcome, SERVERS, Traffic};
+pub use person::PersonCall;
 pub use search::TrailCall;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};

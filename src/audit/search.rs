@@ -41,6 +41,12 @@ impl TrailCall {
         self.text("alias") == alias || servers.any(|server| server == alias)
     }
 
+    /// Returns whether a text is in it, in whatever case.
+    pub fn contains(&self, text: &str) -> bool {
+        let all = serde_json::to_string(&self.0).unwrap_or_default();
+        all.to_lowercase().contains(&text.to_lowercase())
+    }
+
     /// Returns whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.0.contains_key("outcome")

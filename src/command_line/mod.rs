@@ -15,9 +15,12 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Overrides, parse_seconds};
-use crate::console::{CancelCommand, ShowCommand, TasksCommand, TrailCommand, UndoCommand};
+use crate::console::{
+    CancelCommand, ShowCommand, TasksCommand, TrailCommand, UndoCommand, WatchCommand,
+};
 use crate::fs::expand_home;
 use crate::install;
+use crate::web::WebCommand;
 pub use documents::help;
 use documents::settings;
 use options::{DoctorOptions, InstallOptions, ResumeOptions, StopOptions, UninstallOptions};
@@ -75,6 +78,10 @@ pub enum Command {
     Cancel(CancelCommand),
     /// Put back what a task has changed in files
     Undo(UndoCommand),
+    /// Show servers, tasks, output and questions on a live screen, with keys to answer and to stop
+    Watch(WatchCommand),
+    /// Serve a page for your browser on which you see all this, answer questions, and stop tasks
+    Web(WebCommand),
     /// Show the audit trail, or check that nobody has changed it
     #[command(subcommand)]
     Audit(AuditCommand),

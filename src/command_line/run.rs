@@ -40,6 +40,8 @@ pub async fn run(command: Command, overrides: Overrides) -> Result<ExitCode, Str
         Command::Show(show) => quiet(show.run(load(&overrides)?, out).await)?,
         Command::Cancel(cancel) => return cancel.run(load(&overrides)?, out).await.map_err(told),
         Command::Undo(undo) => return undo.run(load(&overrides)?, out).await.map_err(told),
+        Command::Watch(watch) => quiet(watch.run(load(&overrides)?).await)?,
+        Command::Web(web) => quiet(web.run(load(&overrides)?, out).await)?,
         Command::Audit(AuditCommand::Show(show)) => {
             quiet(show.run(load(&overrides)?, out).await)?;
         }

@@ -86,7 +86,8 @@ async fn act(
     Ok(ExitCode::from(u8::from(has_failed)))
 }
 
-fn text_of(result: &CallToolResult) -> String {
+/// The text of an answer.
+pub fn text_of(result: &CallToolResult) -> String {
     let blocks = result.content.iter();
     let texts = blocks.filter_map(|block| match block {
         ContentBlock::Text(text) => Some(text.text.as_str()),
@@ -96,7 +97,7 @@ fn text_of(result: &CallToolResult) -> String {
 }
 
 /// A report of an error, which is JSON, as a person reads it.
-fn in_words(report: &str) -> String {
+pub(super) fn in_words(report: &str) -> String {
     let Ok(parsed) = serde_json::from_str::<Value>(report) else {
         return report.to_owned();
     };

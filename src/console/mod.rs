@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `tasks`, `show`, `trail` | the commands that show: tasks, one task, the audit trail |
+//! | `watch` | a live screen of all this, with keys to answer and to stop |
 //! | `act`, `local` | the commands that act: they call the tools that clients call, as clients do |
 //! | `style`, `table` | colours and widths; rows in columns |
 
@@ -14,15 +15,18 @@ mod style;
 mod table;
 mod tasks;
 mod trail;
+mod watch;
 
 use std::io;
 use std::time::Duration;
 
 use crate::error::Error;
-pub use act::{CancelCommand, UndoCommand};
+pub use act::{CancelCommand, UndoCommand, text_of};
+pub use local::call_locally;
 pub use show::ShowCommand;
 pub use tasks::TasksCommand;
 pub use trail::TrailCommand;
+pub use watch::WatchCommand;
 
 /// The interval at which a command that follows something looks again.
 const LOOK: Duration = Duration::from_millis(250);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -54,10 +55,10 @@ impl TasksCommand {
     async fn go_on(
         &self,
         observer: &Observer,
-        printed: Vec<ObservedTask>,
+        printed: Vec<Arc<ObservedTask>>,
         out: &mut impl Write,
     ) -> Result<(), ConsoleError> {
-        let state = |row: ObservedTask| (row.id, row.status);
+        let state = |row: Arc<ObservedTask>| (row.id.clone(), row.status);
         let mut known: HashMap<_, _> = printed.into_iter().map(state).collect();
         loop {
             tokio::time::sleep(LOOK).await;
@@ -70,25 +71,25 @@ impl TasksCommand {
     }
 
     /// The tasks that are asked for, newest first.
-    fn rows(&self, observer: &Observer) -> Result<Vec<ObservedTask>, ConsoleError> {
+    fn rows(&self, observer: &Observer) -> Result<Vec<Arc<ObservedTask>>, ConsoleError> {
         let tasks = observer.tasks()?;
         let wanted = tasks.iter().filter(|job| {
             let alias = self.alias.as_ref();
             let is_part = job.parent.is_some() && alias.is_none();
             alias.is_none_or(|alias| job.alias == *alias)
-                && (self.all || !is_part && !job.is_question())
+                && (self.all || !is_part && !job.is_question)
         });
-        Ok(wanted.map(|job| ObservedTask::of(job)).collect())
+        Ok(wanted.cloned().collect())
     }
 
-    fn print(&self, rows: &[ObservedTask], out: &mut impl Write) -> Result<(), ConsoleError> {
+    fn print(&self, rows: &[Arc<ObservedTask>], out: &mut impl Write) -> Result<(), ConsoleError> {
         if self.json {
             for row in rows {
-                writeln!(out, "{}", serde_json::json!(row))?;
+                writeln!(out, "{}", serde_json::json!(**row))?;
             }
         } else {
             let style = TerminalStyle::of_stdout();
-            let cells: Vec<_> = rows.iter().map(cells).collect();
+            let cells: Vec<_> = rows.iter().map(|row| cells(row)).collect();
             let columns = TableColumns::of(&cells);
             for (row, cells) in rows.iter().zip(&cells) {
                 let styled = |column, text: &str| match column {
@@ -119,7 +120,7 @@ fn cells(row: &ObservedTask) -> [String; 6] {
 }
 
 /// The time since a task ended, or for which it has been running.
-fn when(row: &ObservedTask) -> String {
+pub(super) fn when(row: &ObservedTask) -> String {
     match row.ended_at {
         None => format!("for {}", row.created_at.age()),
         Some(ended) => format!("{} ago", ended.age()),

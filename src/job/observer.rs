@@ -1,10 +1,13 @@
 //! The jobs of a data directory, as a process sees them that runs none: it takes nothing over and writes nothing.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use super::job_map::{QueueEntries, jobs};
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::id::JobId;
 use super::outputs::Outputs;
 use super::page::{Page, Selection};
 use super::record::Job;
@@ -12,68 +15,50 @@ use super::stream::Stream;
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::{DataDirectory, Document, ProcessLock, Version};
-use crate::sync::lock;
-
-/// The reason that a job shows whose process is gone, before another process has recorded that.
-const LEFT_BEHIND: &str = "the process that ran it is gone";
 
 /// The jobs of a data directory.
 #[derive(Debug)]
 pub struct JobObserver {
     data: DataDirectory,
     document: Document,
-    outputs: Arc<Outputs>,
-    known: Mutex<KnownJobs>,
+    outputs: Outputs,
 }
 
-/// The jobs as they were read, newest first, and the version of the document that they were read from.
-#[derive(Debug, Default)]
-struct KnownJobs {
-    version: Option<Version>,
-    jobs: Vec<Arc<Job>>,
-}
+/// A record as it is stored. There may be thousands, so each is parsed only when it is needed.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct StoredJob(Box<RawValue>);
 
 impl JobObserver {
     /// The jobs of a data directory that exists.
     pub fn open(config: Arc<Config>, data: &DataDirectory) -> Result<Self, Error> {
         Ok(Self {
             document: data.document("queue.json").with_backup("queue.backup.json"),
-            outputs: Arc::new(Outputs::open(config, data)?),
+            outputs: Outputs::open(config, data)?,
             data: data.clone(),
-            known: Mutex::default(),
         })
     }
 
-    /// Every job of every process, newest first. Blocks.
-    pub fn list(&self) -> Result<Vec<Arc<Job>>, Error> {
-        let mut known = lock(&self.known);
-        let version = self.document.version();
-        if known.version != version {
-            let entries: QueueEntries = self.document.read()?;
-            known.jobs = jobs(&entries).cloned().collect();
-            known.jobs.sort_by_key(|job| Reverse(job.created_at));
-            known.version = version;
-        }
-        let mut owners = HashMap::new();
-        for job in &mut known.jobs {
-            if job.status.is_live() && !job.is_on_server() {
-                let owner = job.owner.clone().unwrap_or_default();
-                let lives = owners
-                    .entry(owner)
-                    .or_insert_with_key(|owner| ProcessLock::lives(&self.data, owner));
-                if !*lives {
-                    Arc::make_mut(job).crash(LEFT_BEHIND);
-                }
-            }
-        }
-        Ok(known.jobs.clone())
+    /// The version of the queue's document, which changes with each change of a job. It costs a look at the file.
+    pub fn version(&self) -> Option<Version> {
+        self.document.version()
     }
 
-    /// A job of any process. Blocks.
-    pub fn get(&self, id: &str) -> Result<Arc<Job>, Error> {
-        let mut jobs = self.list()?.into_iter();
-        let found = jobs.find(|job| job.id.as_str() == id);
-        found.ok_or_else(|| Error::UnknownTask { id: id.to_owned() })
+    /// The records of all jobs of all processes, the oldest first. Blocks.
+    pub fn stored(&self) -> Result<IndexMap<JobId, StoredJob>, Error> {
+        self.document.read()
+    }
+
+    /// Returns whether the process that runs a job still does. Blocks.
+    pub fn is_run_by(&self, owner: &str) -> bool {
+        ProcessLock::lives(&self.data, owner)
+    }
+
+    /// A job of any process, as it is recorded. Blocks.
+    pub fn get(&self, id: &JobId) -> Result<Job, Error> {
+        let found = self.stored()?.shift_remove(id);
+        let job = found.and_then(|stored| stored.job());
+        job.ok_or_else(|| Error::UnknownTask { id: id.to_string() })
     }
 
     /// Reads a part of what a job has printed. Blocks.
@@ -83,5 +68,19 @@ impl JobObserver {
         let text = job.output(stream).unwrap_or_default();
         let (page, _) = self.outputs.read(&job.id, stream, text, &selection)?;
         Ok(page)
+    }
+}
+
+impl StoredJob {
+    /// A number that tells one state of a record from another.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.get().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The job; `None` if another version wrote it and this one cannot read it.
+    pub fn job(&self) -> Option<Job> {
+        serde_json::from_str(self.0.get()).ok()
     }
 }

@@ -168,7 +168,7 @@ impl Job {
     }
 
     /// Returns whether a detached job still runs on its server, or has files there to be removed.
-    pub(super) fn is_on_server(&self) -> bool {
+    pub fn is_on_server(&self) -> bool {
         self.outcome.results().remote().is_some_and(|remote| {
             let is_collected = remote.collected == Some(true);
             !remote.directory_name().is_empty() && (self.status.is_live() || is_collected)

@@ -39,7 +39,7 @@ pub use request::{ShellInput, ShellRequest};
 use crate::audit::{CallOutcome, CalledServers, Calls};
 use crate::error::Error;
 use crate::fs::blocking;
-use crate::guard::{Access, Guard};
+use crate::guard::Guard;
 use crate::sync::lock;
 use live::LiveShell;
 
@@ -102,10 +102,7 @@ impl OpenShells {
         }
         let (shells, idle) = (self.clone(), self.0.idle);
         tokio::spawn(async move {
-            let cause = tokio::select! {
-                cause = shell.ended(idle) => cause,
-                cause = shells.0.guard.holds().until_held(&shell.alias) => cause,
-            };
+            let cause = shell.ended(idle).await;
             shell.close().await;
             shells.conclude(&shell, cause, &audited).await;
         });
@@ -120,8 +117,7 @@ impl OpenShells {
         wait: Duration,
     ) -> Result<ShellAnswer, Error> {
         let shell = self.get(name)?;
-        let guard = &self.0.guard;
-        guard.may_call("shell_send", Access::RunsCommands, Some(&shell.alias))?;
+        self.0.guard.may_change(&shell.alias, "shell_send")?;
         if shell.is_over() {
             shell.concluded().await;
             return Err(self.unknown(name));

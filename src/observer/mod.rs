@@ -1,20 +1,24 @@
 //! A data directory as a person sees it: its servers, tasks and audit trail, without taking part in the work of
 //! the programs that serve it. Secrets are masked in all that leaves it.
 
+mod rows;
 mod task;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::app::App;
+use crate::app::{App, Offline};
 use crate::audit::{Trail, TrailCall};
 use crate::config::Config;
 use crate::error::Error;
-use crate::job::{Job, JobObserver, Selection, Stream, Watcher};
+use crate::job::{Job, JobId, JobObserver, Selection, Stream, Watcher};
 use crate::readable::make_readable;
 use crate::secret::{hide, hide_in};
+use crate::sync::lock;
+pub use rows::ObservedTasks;
+use rows::TaskRows;
 pub use task::ObservedTask;
 
 /// The time that programs get to write what they have not written yet.
@@ -24,7 +28,9 @@ const SETTLING: Duration = Duration::from_millis(400);
 pub struct Observer {
     /// Has the programs that serve it write each change at once.
     _watcher: Watcher,
+    offline: Offline,
     jobs: JobObserver,
+    rows: Mutex<TaskRows>,
     trail: Trail,
 }
 
@@ -60,17 +66,24 @@ impl Observer {
             _watcher: watcher,
             jobs: JobObserver::open(Arc::clone(&offline.config), &offline.data)?,
             trail: Trail::open(&offline.data),
+            rows: Mutex::default(),
+            offline,
         })
     }
 
     /// Every task of every process, newest first. Blocks.
-    pub fn tasks(&self) -> Result<Vec<Arc<Job>>, Error> {
-        self.jobs.list()
+    pub fn tasks(&self) -> Result<ObservedTasks, Error> {
+        lock(&self.rows).refreshed(&self.jobs)
     }
 
-    /// A task. Blocks.
-    pub fn task(&self, id: &str) -> Result<Arc<Job>, Error> {
-        self.jobs.get(id)
+    /// A task's record. Blocks.
+    pub fn task(&self, id: &str) -> Result<Job, Error> {
+        self.jobs.get(&JobId::from(id))
+    }
+
+    /// The settings, the servers, and connections to them.
+    pub fn offline(&self) -> &Offline {
+        &self.offline
     }
 
     /// A task's record as JSON.

@@ -44,6 +44,12 @@ pub struct ObservedTask {
     /// The task on several servers that started it on one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<JobId>,
+    /// True if it only asked a server something.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_question: bool,
+    /// The process without which it has ended, whatever its record says.
+    #[serde(skip)]
+    pub(super) depends_on: Option<String>,
 }
 
 impl ObservedTask {
@@ -62,6 +68,21 @@ impl ObservedTask {
             exit_code: job.exit_code(),
             error: error.map(|error| shown(error, TEXT)),
             parent: job.parent.clone(),
+            is_question: job.is_question(),
+            depends_on: (job.status.is_live() && !job.is_on_server())
+                .then(|| job.owner.clone().unwrap_or_default()),
+        }
+    }
+}
+
+impl ObservedTask {
+    /// The line of a task whose process is gone, before another process has recorded that.
+    pub(super) fn left_behind(&self) -> Self {
+        Self {
+            status: Status::Crashed,
+            error: Some("the process that ran it is gone".to_owned()),
+            depends_on: None,
+            ..self.clone()
         }
     }
 }

@@ -62,7 +62,6 @@ mod shown_keys;
 mod since;
 mod supplies;
 mod task_facts;
-mod task_input;
 mod task_list;
 mod transfer;
 mod trust;
@@ -121,7 +120,6 @@ impl Tools {
             App::file_tools(),
             App::api_tools(),
             App::shell_tools(),
-            App::task_input_tools(),
             App::tunnel_tools(),
             App::authorize_tools(),
             App::policy_tools(),

@@ -26,6 +26,13 @@ pub(super) struct Disk {
     mounted_on: String,
 }
 
+impl Disk {
+    /// The space in use, in percent.
+    pub(super) fn use_percent(&self) -> Option<u64> {
+        self.use_percent.trim_end_matches('%').parse().ok()
+    }
+}
+
 /// A line of `df`: the words before the percentage, the percentage, and the directory after it.
 struct DfLine<'t> {
     words: Vec<&'t str>,

@@ -6,7 +6,7 @@ mod memory;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Sections;
 use crate::time::brief;
@@ -48,6 +48,22 @@ struct Cpu {
     usage_percent: Option<f64>,
 }
 
+/// The figures that are followed over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The load average of the last minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// The processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cores: Option<u64>,
+    /// The memory in use, in percent.
+    pub memory: u64,
+    /// The space in use in the file system of the root directory, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
+}
+
 /// The command of the probe.
 pub fn command() -> &'static str {
     SCRIPT
@@ -76,6 +92,16 @@ pub fn parse(text: &str) -> Option<Resources> {
 }
 
 impl Resources {
+    /// The figures that are followed over time.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            load: self.load_average.first().and_then(|load| load.parse().ok()),
+            cores: self.cpu.cores,
+            memory: self.memory.used_percent,
+            disk: self.disk.as_ref().and_then(Disk::use_percent),
+        }
+    }
+
     /// The resources for people, in a few lines.
     pub fn text(&self) -> String {
         let Cpu {

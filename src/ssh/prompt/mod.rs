@@ -1,6 +1,5 @@
 //! A command at a terminal: its output as plain text, and the answers to its prompts.
 
-pub mod link;
 pub mod secrecy;
 
 use std::sync::LazyLock;
@@ -16,12 +15,6 @@ use secrecy::{AnswerRedactor, asks_for_secret};
 
 /// Silence after which a prompt has been printed whole.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// Silence after which a command waits that has printed a line without an end.
-const WAITS: Duration = Duration::from_secs(2);
-
-/// The times that the same prompt may come back with nothing else between before it gets no answer any more.
-const MOST_REPEATS: usize = 10;
 
 /// Lines that a prompt may have.
 const PROMPT_LINES: usize = 3;
@@ -71,23 +64,10 @@ pub struct PromptResponder {
     /// The last answer, which the terminal echoes.
     echo: String,
     changed: Instant,
-    silence: Silence,
-    /// The prompt that was answered last, and the times that it has come back since, with nothing else between.
-    repeated: (String, usize),
+    looked: bool,
     /// The last bytes of the output.
     end: Vec<u8>,
     has_quit_pager: bool,
-}
-
-/// The silence since the last output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
-    /// A prompt is to be looked for.
-    New,
-    /// None was found that has an answer.
-    Looked,
-    /// It was told where the command waits.
-    Told,
 }
 
 /// The answer to a prompt.
@@ -196,8 +176,7 @@ impl PromptResponder {
             burst: 0,
             echo: String::new(),
             changed: Instant::now(),
-            silence: Silence::Told,
-            repeated: Default::default(),
+            looked: true,
             end: Vec::new(),
             has_quit_pager: false,
         }
@@ -230,7 +209,7 @@ impl PromptResponder {
             .extend_from_slice(&bytes[bytes.len().saturating_sub(LONGEST_END)..]);
         let surplus = self.end.len().saturating_sub(LONGEST_END);
         self.end.drain(..surplus);
-        (self.changed, self.silence) = (Instant::now(), Silence::New);
+        (self.changed, self.looked) = (Instant::now(), false);
         self.redactor.take(bytes)
     }
 
@@ -239,43 +218,14 @@ impl PromptResponder {
         self.redactor.rest()
     }
 
-    /// The time at which to look for a prompt, or to tell that the command waits.
+    /// The time at which to look for a prompt.
     pub(in crate::ssh) fn due(&self) -> Option<Instant> {
-        match self.silence {
-            Silence::New => Some(self.changed + PATIENCE),
-            Silence::Looked => Some(self.changed + WAITS),
-            Silence::Told => None,
-        }
-    }
-
-    /// The line at which the command waits, without secrets, once it has been silent for long enough.
-    pub(in crate::ssh) fn waits_at(&mut self) -> Option<String> {
-        if self.silence == Silence::Told || self.changed.elapsed() < WAITS {
-            return None;
-        }
-        self.silence = Silence::Told;
-        let line = self.pending.rsplit('\n').next().unwrap_or_default();
-        let shown = self.redactor.redact(line.trim());
-        Some(end_of(&shown, QUOTED).to_owned()).filter(|line| !line.is_empty())
-    }
-
-    /// Notes a text that a caller types.
-    pub(in crate::ssh) fn note_typed(&mut self, text: &str, secret: Option<&str>) {
-        if let Some(secret) = secret {
-            self.redactor.add(secret);
-            remember(secret);
-        }
-        self.echo = text.replace('\r', "\n");
-        self.pending.clear();
-        self.burst = 0;
-        self.repeated = Default::default();
+        (!self.looked).then(|| self.changed + PATIENCE)
     }
 
     /// The answer to the prompt that waits, if one does.
     pub(in crate::ssh) fn answer(&mut self) -> Option<String> {
-        if self.silence == Silence::New {
-            self.silence = Silence::Looked;
-        }
+        self.looked = true;
         let line = self.pending.rfind('\n').map_or(0, |end| end + 1);
         let burst = std::mem::replace(&mut self.burst, line);
         if !self.echo.is_empty() {
@@ -293,14 +243,6 @@ impl PromptResponder {
             self.burst = 0;
             return Some("q".to_owned());
         }
-        // A wrong password, for one, is asked for again and again.
-        let asks_again =
-            self.repeated.0 == prompt.line && self.pending.trim() == prompt.line.trim();
-        let repeats = if asks_again { self.repeated.1 + 1 } else { 0 };
-        if repeats >= MOST_REPEATS {
-            return None;
-        }
-        let line = prompt.line.clone();
         let answer = match given {
             Some((answer, asked)) => {
                 if asks_for_secret(asked) {
@@ -313,7 +255,6 @@ impl PromptResponder {
             None => return None,
         };
         self.echo = format!("{answer}\n");
-        self.repeated = (line, repeats);
         self.pending.clear();
         self.burst = 0;
         Some(self.echo.clone())

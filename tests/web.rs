@@ -1,0 +1,371 @@
+//! The page in a browser: who may see it, and a person at work on it.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Stdio;
+
+use chrono::Utc;
+use reqwest::header::{COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::{Client as HttpClient, Method, Response, redirect};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::helper::{
+    Fixture, Sshd, apart, binary, directory, eventually, eventually_so, printed, read_json,
+    terminal, test_tool,
+};
+
+/// A page that is served, and its terminal.
+struct ServedPage {
+    link: String,
+    _process: Child,
+    _terminal: (File, File),
+}
+
+impl ServedPage {
+    async fn of(data: &Path) -> Self {
+        let (near, far) = terminal();
+        let mut process = binary()
+            .arg(format!("--data-dir={}", data.display()))
+            .arg("web")
+            .stdin(far.try_clone().unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let link = loop {
+            let line = lines.next_line().await.unwrap().expect("it prints a link");
+            if let Some(found) = line.find("http://") {
+                break line[found..].trim().to_owned();
+            }
+        };
+        let page = Self {
+            link,
+            _process: process,
+            _terminal: (near, far),
+        };
+        // The link is there before the data directory has been read.
+        eventually_so("it serves", async || page.get("/").await.is_ok()).await;
+        page
+    }
+
+    fn origin(&self) -> &str {
+        self.link.split_once("/login").unwrap().0
+    }
+
+    fn host(&self) -> &str {
+        self.origin().trim_start_matches("http://")
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Result<Response> {
+        self.send(Method::GET, path, HeaderMap::new()).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+    ) -> reqwest::Result<Response> {
+        let client = HttpClient::builder()
+            .redirect(redirect::Policy::none())
+            .build()?;
+        let url = format!("{}{path}", self.origin());
+        let request = client.request(method, url).headers(headers);
+        let body = json!({ "held": true }).to_string();
+        let request = request.header("content-type", "application/json");
+        request.body(body).send().await
+    }
+
+    /// Opens the link, and returns the session's cookie.
+    async fn log_in(&self) -> String {
+        let path = self.link.strip_prefix(self.origin()).unwrap();
+        let response = self.get(path).await.unwrap();
+        assert_eq!(response.status(), 303);
+        assert_eq!(response.headers()[LOCATION], "/");
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+        assert!(
+            cookie.contains("; HttpOnly; SameSite=Strict"),
+            "no script reads it, and no other site sends it: {cookie}"
+        );
+        let again = self.get(path).await.unwrap();
+        assert_eq!(again.status(), 403, "the link works once");
+        cookie.split(';').next().unwrap().to_owned()
+    }
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect()
+}
+
+#[tokio::test]
+async fn nobody_else_gets_in() {
+    let data = directory();
+    let page = ServedPage::of(data.path()).await;
+    for path in [
+        "/",
+        "/page.js",
+        "/api/state",
+        "/api/events",
+        "/api/trail",
+        "/nothing",
+    ] {
+        let response = page.get(path).await.unwrap();
+        assert_eq!(response.status(), 403, "{path}");
+        for (name, part) in [
+            ("content-security-policy", "default-src 'none'"),
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
+            let value = response.headers()[name].to_str().unwrap();
+            assert!(value.contains(part), "{name}: {value}");
+        }
+    }
+    let cookie = page.log_in().await;
+    let own = (ORIGIN.as_str(), page.origin());
+    let session = (COOKIE.as_str(), cookie.as_str());
+    let port = page.host().rsplit(':').next().unwrap();
+    let rebound = format!("evil.example:{port}");
+    for (method, path, given, status) in [
+        (Method::GET, "/api/state", vec![session], 200),
+        (
+            Method::GET,
+            "/api/state",
+            vec![session, (HOST.as_str(), &rebound)],
+            421,
+        ),
+        (
+            Method::GET,
+            "/api/state",
+            vec![session, ("sec-fetch-site", "cross-site")],
+            403,
+        ),
+        (Method::POST, "/api/held", vec![session], 403),
+        (Method::POST, "/api/held", vec![own], 403),
+        (
+            Method::POST,
+            "/api/held",
+            vec![session, (ORIGIN.as_str(), "https://evil.example")],
+            403,
+        ),
+        (Method::POST, "/api/held", vec![session, own], 200),
+        (Method::DELETE, "/api/held", vec![session, own], 405),
+        (
+            Method::GET,
+            "/api/tasks/..%2f..%2fqueue",
+            vec![session],
+            404,
+        ),
+    ] {
+        let response = page.send(method.clone(), path, headers(&given)).await;
+        assert_eq!(
+            response.unwrap().status(),
+            status,
+            "{method} {path} {given:?}"
+        );
+    }
+    let held = read_json(&data.path().join("held.json"));
+    assert_eq!(held["all"]["by"]["client"], "web", "{held}");
+}
+
+#[tokio::test]
+async fn the_page_is_for_a_person() {
+    let data = directory();
+    let refused = binary()
+        .arg(format!("--data-dir={}", data.path().display()))
+        .arg("web")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty());
+    assert!(printed(&refused).contains("for a person at a terminal"));
+}
+
+/// Runs a script that drives a browser; `None`, said, where there is no browser.
+async fn browse(script: &str, told: &Value) -> Option<()> {
+    let tools = test_tool("browser/node_modules/playwright-core")?;
+    let browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+    let Some(browser) = browsers.iter().find(|path| Path::new(path).exists()) else {
+        eprintln!("not run: there is no Chromium");
+        return None;
+    };
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let home = directory();
+    let ran = apart(tokio::process::Command::new("node"))
+        .arg(scripts.join(script))
+        .arg(told.to_string())
+        .env("HOME", home.path())
+        .env("CHROMIUM", browser)
+        .env("TOOLS", tools.parent().unwrap())
+        .output()
+        .await
+        .unwrap();
+    assert!(ran.status.success(), "{}", printed(&ran));
+    Some(())
+}
+
+#[tokio::test]
+async fn a_person_watches_answers_and_stops() {
+    let fixture = Fixture::start().await;
+    let data = fixture.data.path();
+    let cmd = "while :; do echo 'tick <img src=x onerror=alert(1)>'; sleep 0.1; done";
+    let task = fixture.background(cmd).await.facts()["id"].clone();
+    let question = |text: &str| {
+        json!({
+            "question": text, "servers": ["web1"], "tool": "task_exec", "details": "-old\n+<img src=x>",
+            "rule": "after 18:00 on tag:prod", "reason": "the disk is full", "askedAt": Utc::now().to_rfc3339(),
+        })
+    };
+    let questions =
+        json!({"aaaa0001": question("restart it?"), "aaaa0002": question("remove it?")});
+    let approvals = data.join("approvals.json");
+    std::fs::write(&approvals, questions.to_string()).unwrap();
+    let page = ServedPage::of(data).await;
+    let told = json!({"link": page.link, "task": task, "yes": "aaaa0001", "no": "aaaa0002"});
+    if browse("person.mjs", &told).await.is_none() {
+        return;
+    }
+    let answers = read_json(&approvals);
+    for (id, answer) in [("aaaa0001", "yes"), ("aaaa0002", "no")] {
+        let given = &answers[id];
+        assert_eq!(
+            (&given["answer"], &given["answeredBy"]["client"]),
+            (&json!(answer), &json!("web")),
+            "{answers}"
+        );
+    }
+    let status = fixture
+        .client
+        .call("task_status", json!({"id": task}))
+        .await
+        .ok();
+    assert_eq!(status.facts()["status"], "cancelled");
+    fixture.exec("true").await.error("HELD");
+    let trail = std::fs::read_to_string(data.join("audit.jsonl")).unwrap();
+    for act in ["approve", "deny", "task_cancel", "stop"] {
+        let is_it = |line: &str| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line["tool"] == act && line["actor"]["client"] == "web"
+        };
+        assert!(trail.lines().any(is_it), "{act}: {trail}");
+    }
+}
+
+/// Servers are asked while the page is open, and not when a login would need a person.
+#[tokio::test]
+async fn servers_are_sampled_while_somebody_looks() {
+    let fixture = Fixture::<Sshd>::start().await;
+    let code = json!({"alias": "web2", "host": "127.0.0.1", "port": 1, "user": "u", "password": "p-of-web2",
+        "totpSecret": "JBSWY3DPEHPK3PXP"});
+    fixture.client.call("server_add", code).await.ok();
+    let page = ServedPage::of(fixture.data.path()).await;
+    let cookie = page.log_in().await;
+    let samples = fixture.data.path().join("samples.json");
+    assert!(!samples.exists(), "nobody looks yet");
+    let given = headers(&[(COOKIE.as_str(), &cookie)]);
+    let events = page.send(Method::GET, "/api/events", given).await.unwrap();
+    eventually("a sample is kept", || samples.exists()).await;
+    let kept = read_json(&samples);
+    assert!(kept["web1"]["samples"][0]["memory"].is_u64(), "{kept}");
+    assert!(kept.get("web2").is_none(), "{kept}");
+    drop(events);
+}
+
+/// Writes the pictures of the guide: `cargo test -- --ignored web::pictures_for_the_guide`.
+#[tokio::test]
+#[ignore = "it writes into the repository"]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the figures are made up, and small"
+)]
+async fn pictures_for_the_guide() {
+    let fixture = Fixture::start().await;
+    let data = fixture.data.path();
+    fixture.exec("true").await;
+    fixture.client.call("queue_stats", json!({})).await.ok();
+    eventually("the task is recorded", || data.join("queue.json").exists()).await;
+    let template = read_json(&data.join("queue.json"));
+    let template = template.as_object().unwrap().values().next().unwrap();
+    let ago = |seconds: i64| (Utc::now() - chrono::Duration::seconds(seconds)).to_rfc3339();
+    let tasks = [
+        ("web1", "systemctl reload nginx", 40, 0),
+        ("web2", "certbot renew --dry-run", 310, 0),
+        ("db1", "pg_dump shop | zstd > /backup/shop.sql.zst", 1500, 0),
+        (
+            "mail",
+            "doveadm mailbox status -u info messages INBOX",
+            2600,
+            68,
+        ),
+        ("web1", "git -C /srv/shop pull --ff-only", 3700, 0),
+        ("tag:web", "apt-get -s upgrade", 5400, 0),
+    ];
+    let tasks = tasks
+        .iter()
+        .enumerate()
+        .map(|(index, (alias, cmd, age, exit))| {
+            let id = format!("5c3a9e{index:02}");
+            let mut task = template.clone();
+            for field in ["createdAt", "updatedAt", "completedAt"] {
+                task[field] = ago(*age).into();
+            }
+            let status = if *exit == 0 { "completed" } else { "failed" };
+            for (field, value) in [
+                ("id", json!(id)),
+                ("alias", json!(alias)),
+                ("cmd", json!(cmd)),
+                ("exitCode", json!(exit)),
+                ("status", json!(status)),
+            ] {
+                task[field] = value;
+            }
+            (id, task)
+        });
+    let servers = ["web1", "web2", "db1", "mail"];
+    let wave = |server: i64, step: i64| {
+        let turn = (step as f64 / 20.0 + server as f64 * 1.7).sin();
+        json!({"at": Utc::now().timestamp() - (287 - step) * 300, "load": 1.2 + turn, "cores": 4,
+            "memory": 45 + (20.0 * turn) as i64, "disk": 40 + 12 * server + step / 60})
+    };
+    let samples = servers.iter().zip(0..).map(|(alias, server)| {
+        let samples: Vec<_> = (0..288).map(|step| wave(server, step)).collect();
+        (
+            (*alias).to_owned(),
+            json!({"asked": Utc::now().timestamp(), "samples": samples}),
+        )
+    });
+    // With an agent's keys alone, nobody is asked.
+    let servers = servers.map(|alias| {
+        (
+            alias.to_owned(),
+            json!({"host": format!("{alias}.example.com"),
+        "user": "deploy", "agent": true, "tags": ["prod"]}),
+        )
+    });
+    let question = json!({"question": "edit /etc/nginx/sites-enabled/shop on `web1`?", "servers": ["web1"],
+        "tool": "file_edit", "rule": "after 18:00 on tag:prod", "reason": "uploads over 1 MB are refused",
+        "details": "-client_max_body_size 1m;\n+client_max_body_size 20m;", "askedAt": ago(20)});
+    for (name, content) in [
+        ("queue.json", Value::Object(tasks.collect())),
+        ("samples.json", Value::Object(samples.collect())),
+        ("servers.json", Value::Object(servers.into_iter().collect())),
+        ("approvals.json", json!({"7d1f02aa": question})),
+    ] {
+        std::fs::write(data.join(name), content.to_string()).unwrap();
+    }
+    let page = ServedPage::of(data).await;
+    let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    browse(
+        "screenshots.mjs",
+        &json!({"link": page.link, "shots": shots}),
+    )
+    .await;
+}
