@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so, if_slow, memory};
 
 /// A shell that is open.
-struct Shell<'c> {
-    client: &'c Client,
-    name: &'static str,
+pub struct Shell<'c> {
+    pub client: &'c Client,
+    pub name: &'static str,
 }
 
 impl<'c> Shell<'c> {
-    async fn open(client: &'c Client, name: &'static str, more: Value) -> Self {
+    pub async fn open(client: &'c Client, name: &'static str, more: Value) -> Self {
         opened(client, name, more).await.ok();
         Self { client, name }
     }
 
-    async fn type_in(&self, input: &str) -> Answer {
+    pub async fn type_in(&self, input: &str) -> Answer {
         self.send(json!({"input": input})).await.ok()
     }
 
@@ -32,7 +32,7 @@ impl<'c> Shell<'c> {
     }
 
     /// Types lines one after the other, each with the state and the output that it has to have.
-    async fn talk(&self, lines: &[(&str, &str, &str)]) {
+    pub async fn talk(&self, lines: &[(&str, &str, &str)]) {
         for (input, state, output) in lines {
             let answer = self.type_in(input).await;
             let facts = answer.facts();

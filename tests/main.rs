@@ -62,6 +62,7 @@ mod limits;
 mod links;
 mod listing;
 mod listings;
+mod live_programs;
 mod live_shells;
 mod login;
 mod long;
