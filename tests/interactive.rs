@@ -99,7 +99,7 @@ async fn a_password_is_given_only_where_it_is_told_and_is_recorded_nowhere() {
     );
     // Echoed by the terminal, printed by the command, in the file of a long output, and in the error.
     let cmd = "printf 'Name: '; read -r n; printf 'Mot de passe: '; read -r p; seq 1 5000; echo \"$n $p$p\"; printf 'Again, %s: ' \"$p\"; read -r q";
-    let answers = json!({"responses": {"Name": "Alice", "/^[^A]+:/": "hunter6"}, "timeout": 3});
+    let answers = json!({"responses": {"Name": "Alice", "/^[^A]+:/": "hunter6"}, "timeout": 1.5});
     let shown = run(&client, cmd, answers).await;
     let output = shown.facts()["output"].as_str().unwrap().to_owned();
     assert!(

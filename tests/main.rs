@@ -135,6 +135,7 @@ mod undo;
 mod undo_trees;
 mod unreadable;
 mod vanished;
+mod waiting;
 mod web;
 mod without_sftp;
 mod words;

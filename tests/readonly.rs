@@ -39,7 +39,7 @@ async fn assert_refused(fixture: &Fixture, alias: &str) {
                 Effect::Runs | Effect::Writes | Effect::Connects | Effect::Authorizes
             );
             // A call in the background is refused once it begins, and nothing has failed or changed yet.
-            let is_of_task = matches!(tool.name.as_ref(), "task_retry" | "undo");
+            let is_of_task = matches!(tool.name.as_ref(), "task_retry" | "task_input" | "undo");
             if changes && arguments.get("background").is_none() && !is_of_task {
                 let answer = fixture.client.call(tool.name.clone(), arguments).await;
                 assert_read_only(answer, "seen");

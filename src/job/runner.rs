@@ -26,6 +26,7 @@ use crate::fs::blocking;
 use crate::guard::Guard;
 use crate::sftp::FileVersions;
 use crate::ssh::Pool;
+use crate::ssh::prompt::link::{TerminalLink, TypedInput};
 use crate::store::{DataDirectory, StoredSecrets};
 use crate::sync::{NamedLocks, lock};
 use crate::time::Timestamp;
@@ -68,6 +69,7 @@ pub struct JobHandle {
     id: JobId,
     pub(super) ended: watch::Receiver<Option<Arc<Job>>>,
     pub(super) trigger: Arc<PollTrigger>,
+    link: Arc<TerminalLink>,
 }
 
 impl JobHandle {
@@ -84,6 +86,8 @@ struct RunningJob {
     handed_off: bool,
     stop: StopSignal,
     alias: String,
+    /// The job on many servers that has started it.
+    parent: Option<JobId>,
     /// Set once it was asked to stop because its server is held.
     is_held: bool,
 }
@@ -280,6 +284,7 @@ impl Jobs {
             id: job.id.clone(),
             ended,
             trigger: Arc::default(),
+            link: Arc::default(),
         };
         let stop = StopSignal::default();
         let live = RunningJob {
@@ -287,14 +292,16 @@ impl Jobs {
             handed_off: false,
             stop: stop.clone(),
             alias: job.alias.clone(),
+            parent: job.parent.clone(),
             is_held: false,
         };
         self.live().insert(job.id.clone(), live);
         self.0.busy.notify_one();
         let (jobs, trigger) = (self.clone(), Arc::clone(&handle.trigger));
+        let link = Arc::clone(&handle.link);
         tokio::spawn(async move {
             // On the heap, because a spawned task is copied several times before it runs.
-            let work = Box::pin(jobs.work(&job, &spec, start, &stop, &trigger));
+            let work = Box::pin(jobs.work(&job, &spec, start, &stop, (&trigger, &link)));
             // A fault in the work must not leave a job that runs for ever.
             let job = caught(work)
                 .await
@@ -328,7 +335,7 @@ impl Jobs {
         spec: &Spec,
         start: JobStart,
         stop: &StopSignal,
-        trigger: &PollTrigger,
+        (trigger, link): (&PollTrigger, &Arc<TerminalLink>),
     ) -> Arc<Job> {
         let mut job = job.clone();
         job.enter(Status::Running);
@@ -341,6 +348,7 @@ impl Jobs {
                     recorded: &job.outcome,
                     start,
                     stop,
+                    link,
                     trigger,
                     config: &self.0.config,
                     data: &self.0.data,
@@ -417,9 +425,50 @@ impl Jobs {
     pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
         let handle = self.handle(id);
         match handle {
-            Some(handle) => self.wait_on(&handle, patience).await,
+            Some(handle) => self.wait_for_news(&handle, patience).await,
             None => self.wait_for_foreign(id, patience).await,
         }
+    }
+
+    /// Waits for the end of a job of this process, or until its command waits for input of which no caller was told.
+    pub async fn wait_for_news(
+        &self,
+        handle: &JobHandle,
+        patience: Duration,
+    ) -> Result<Arc<Job>, Error> {
+        tokio::select! {
+            job = self.wait_on(handle, patience) => job,
+            () = handle.link.until_waiting() => self.wait_on(handle, Duration::ZERO).await,
+        }
+    }
+
+    /// The line at which a job's command waits for input, or those of its children, and how to answer.
+    pub fn waits_at(&self, id: &JobId) -> Option<String> {
+        let live = self.live();
+        if let Some(line) = live.get(id).and_then(|job| job.handle.link.waiting()) {
+            return Some(format!(
+                "waiting at: {line} (task_input {{id: \"{id}\"}} types into it)"
+            ));
+        }
+        let children = live.values().filter(|job| job.parent.as_ref() == Some(id));
+        let waiting = children.filter_map(|job| {
+            let (alias, child) = (&job.alias, &job.handle.id);
+            let prompt = job.handle.link.waiting()?;
+            Some(format!(
+                "`{alias}` is waiting at: {prompt} (task_input {{id: \"{child}\"}} types into it)"
+            ))
+        });
+        Some(waiting.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
+    }
+
+    /// Types to the command of a job that runs at a terminal, and returns the job.
+    pub fn type_in(&self, id: &JobId, input: TypedInput) -> Result<JobHandle, Error> {
+        let handle = self.handle(id);
+        let handle = handle.filter(|handle| handle.link.type_in(input));
+        handle.ok_or_else(|| {
+            let problem = "is no task that runs at a terminal here: only task_exec_interactive gives one, and it has to be running";
+            Error::invalid("id", problem)
+        })
     }
 
     /// Waits for a job of this process. If it is still live after `patience`, it is on disk by then,

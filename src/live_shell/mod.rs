@@ -39,7 +39,7 @@ pub use request::{ShellInput, ShellRequest};
 use crate::audit::{CallOutcome, CalledServers, Calls};
 use crate::error::Error;
 use crate::fs::blocking;
-use crate::guard::Guard;
+use crate::guard::{Access, Guard};
 use crate::sync::lock;
 use live::LiveShell;
 
@@ -102,7 +102,10 @@ impl OpenShells {
         }
         let (shells, idle) = (self.clone(), self.0.idle);
         tokio::spawn(async move {
-            let cause = shell.ended(idle).await;
+            let cause = tokio::select! {
+                cause = shell.ended(idle) => cause,
+                cause = shells.0.guard.holds().until_held(&shell.alias) => cause,
+            };
             shell.close().await;
             shells.conclude(&shell, cause, &audited).await;
         });
@@ -117,7 +120,8 @@ impl OpenShells {
         wait: Duration,
     ) -> Result<ShellAnswer, Error> {
         let shell = self.get(name)?;
-        self.0.guard.may_change(&shell.alias, "shell_send")?;
+        let guard = &self.0.guard;
+        guard.may_call("shell_send", Access::RunsCommands, Some(&shell.alias))?;
         if shell.is_over() {
             shell.concluded().await;
             return Err(self.unknown(name));

@@ -130,6 +130,7 @@ async fn run(
         limit: Some(LIMIT),
         bound: Bound::default(),
         responder: None,
+        link: None,
         cancel,
     };
     // Without a file: a limit of 0 bytes.

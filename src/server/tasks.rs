@@ -20,7 +20,7 @@ impl Handler {
         let looking = async {
             let mut job = self.app.jobs().look(&JobId::from(id)).await?;
             if job.status.is_live()
-                && let Some(notice) = self.app.pool().login_notice(&job.alias)
+                && let Some(notice) = self.app.waits_for(&job)
             {
                 Arc::make_mut(&mut job).waits_for = Some(notice);
             }

@@ -335,7 +335,7 @@ impl App {
                 }
                 WaitFor::Nothing => Duration::ZERO,
             };
-            self.jobs().wait_on(job, timeout).await
+            self.jobs().wait_for_news(job, timeout).await
         };
         self.follow(call, job.id(), outcome).await
     }
@@ -370,6 +370,12 @@ impl App {
         Ok((job, Some(said)))
     }
 
+    /// The notice about a job whose login waits for a person, or whose command waits for input.
+    pub(crate) fn waits_for(&self, job: &Job) -> Option<String> {
+        let login = self.pool().login_notice(&job.alias);
+        login.or_else(|| self.jobs().waits_at(&job.id))
+    }
+
     /// Waits for a job's outcome and sends progress notifications meanwhile.
     pub(super) async fn follow(
         &self,
@@ -378,7 +384,7 @@ impl App {
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
     ) -> Result<Arc<Job>, Error> {
         let followed = self.jobs().queue().get(id).await?;
-        let notice = || self.pool().login_notice(&followed.alias);
+        let notice = || self.waits_for(&followed);
         let source = if followed.fleet().is_some() {
             ProgressSource::Servers(self.jobs(), id)
         } else if followed.transferred().is_some() {

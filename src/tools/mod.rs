@@ -62,6 +62,7 @@ mod shown_keys;
 mod since;
 mod supplies;
 mod task_facts;
+mod task_input;
 mod task_list;
 mod transfer;
 mod trust;
@@ -120,6 +121,7 @@ impl Tools {
             App::file_tools(),
             App::api_tools(),
             App::shell_tools(),
+            App::task_input_tools(),
             App::tunnel_tools(),
             App::authorize_tools(),
             App::policy_tools(),

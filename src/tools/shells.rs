@@ -15,7 +15,10 @@ use crate::live_shell::{ShellAnswer, ShellInput, ShellRequest};
 use crate::reply::Reply;
 use crate::terminal::TerminalKey;
 
-/// The key that presses none.
+/// The key that ends a line.
+const ENTER: &str = "enter";
+
+/// The name that presses no key.
 const NO_KEY: &str = "none";
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -55,19 +58,7 @@ struct CloseShell {
 
 impl SendToShell {
     fn input(&self) -> Result<ShellInput, Error> {
-        let key = match self.key.as_deref() {
-            Some(name) if name.eq_ignore_ascii_case(NO_KEY) => None,
-            Some(name) => Some(TerminalKey::named(name).ok_or_else(|| {
-                Error::invalid(
-                    "key",
-                    format!("is no key; known: {}, {NO_KEY}", TerminalKey::NAMES),
-                )
-            })?),
-            None => self
-                .input
-                .as_ref()
-                .and_then(|_| TerminalKey::named("enter")),
-        };
+        let key = pressed(self.key.as_deref(), self.input.is_some())?;
         let text = self.input.clone();
         let input = ShellInput { text, key };
         input.check()?;
@@ -124,6 +115,22 @@ impl App {
         let most = self.config().sync_timeout;
         asked.map_or(most, |asked| asked.duration().min(most))
     }
+}
+
+/// The key that is pressed: the named one, or Enter after a text.
+pub(super) fn pressed(name: Option<&str>, has_text: bool) -> Result<Option<TerminalKey>, Error> {
+    let enter = has_text.then_some(ENTER);
+    let Some(name) = name
+        .or(enter)
+        .filter(|name| !name.eq_ignore_ascii_case(NO_KEY))
+    else {
+        return Ok(None);
+    };
+    let key = TerminalKey::named(name).ok_or_else(|| {
+        let problem = format!("is no key; known: {}, {NO_KEY}", TerminalKey::NAMES);
+        Error::invalid("key", problem)
+    })?;
+    Ok(Some(key))
 }
 
 fn reply(answer: &ShellAnswer) -> Result<Reply, Error> {

@@ -81,6 +81,10 @@ impl Calls {
                 let trust = json!({"alias": alias, "fingerprint": nobody});
                 vec![(Effect::Looks, one), (Effect::Configures, trust)]
             }
+            "task_input" => {
+                let typed = json!({"id": self.failed[0], "text": self.command});
+                vec![(Effect::Runs, typed)]
+            }
             "shell_open" | "shell_send" | "shell_close" => vec![self.of_shells(tool)],
             "tunnel_open" | "tunnel_close" => vec![self.of_tunnels(tool)],
             "policy_blocklist_add" | "policy_blocklist_remove" => {

@@ -106,6 +106,7 @@ impl Run<'_> {
             limit: self.limit,
             bound: self.bound,
             responder: self.responder,
+            link: Some(context.link),
             cancel: context.cancel(),
         };
         let Streams {

@@ -1,5 +1,6 @@
 //! The context of a running job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -18,6 +19,7 @@ use crate::job::poll::PollTrigger;
 use crate::job::stop::StopSignal;
 use crate::sftp::FileVersions;
 use crate::ssh::Pool;
+use crate::ssh::prompt::link::TerminalLink;
 use crate::store::{DataDirectory, StoredSecrets};
 use crate::sync::NamedLocks;
 
@@ -75,6 +77,8 @@ pub struct Context<'a> {
     pub(in crate::job) recorded: &'a Outcome,
     pub(in crate::job) start: JobStart,
     pub(in crate::job) stop: &'a StopSignal,
+    /// Links callers to the terminal of a command that has one.
+    pub(in crate::job) link: &'a Arc<TerminalLink>,
     pub(in crate::job) trigger: &'a PollTrigger,
     pub(in crate::job) config: &'a Config,
     pub(in crate::job) data: &'a DataDirectory,

@@ -107,6 +107,7 @@ impl FileLookup {
             limit: limit_of(None, context.config.command_timeout),
             bound: self.0.bound(),
             responder: None,
+            link: None,
             cancel: context.cancel(),
         };
         let Streams {

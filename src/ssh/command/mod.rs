@@ -23,6 +23,7 @@ pub(in crate::ssh) mod step;
 pub mod supplied;
 pub(in crate::ssh) mod terminal_session;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
+use crate::ssh::prompt::link::TerminalLink;
 use exit_outcome::ExitOutcome;
 use session::{CommandSession, Input, open};
 use supplied::{Supplied, SuppliedProgram};
@@ -49,6 +51,8 @@ pub struct RemoteCommand<'a> {
     pub bound: Bound,
     /// Answers its prompts, if it runs at a terminal.
     pub responder: Option<PromptResponder>,
+    /// Links callers to its terminal.
+    pub link: Option<&'a Arc<TerminalLink>>,
     /// Stops it when cancelled.
     pub cancel: &'a CancellationToken,
 }
@@ -137,6 +141,9 @@ impl RemoteCommand<'_> {
         };
         let mut session = CommandSession::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
+        if let Some(link) = self.link {
+            session.set_link(link);
+        }
         let interruption = session.drive(self.limit, self.cancel).await;
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
         let reached = session.reached();

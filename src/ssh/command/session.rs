@@ -2,10 +2,12 @@
 //! (RFC 4254, sections 6.5 to 6.10).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use russh::{ChannelMsg, Sig};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +23,7 @@ use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::output::{Output, due};
 use crate::ssh::pool::{ChannelPurpose, Lease, OpenChannel, Pool, ShellKind};
 use crate::ssh::prompt::PromptResponder;
+use crate::ssh::prompt::link::{TerminalLink, TypedInput};
 use crate::ssh::script::probe::shell_kind;
 use crate::ssh::script::stop::{self, Victim};
 
@@ -92,6 +95,14 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+/// Waits for the next input that a caller types; for ever if none can.
+async fn typed(input: &mut Option<UnboundedReceiver<TypedInput>>) -> Option<TypedInput> {
+    match input {
+        Some(input) => input.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// A process on the other side of a channel.
 pub(in crate::ssh) struct CommandSession<'a> {
     channel: OpenChannel,
@@ -104,6 +115,9 @@ pub(in crate::ssh) struct CommandSession<'a> {
     steps: VecDeque<OutputStep>,
     /// Answers the prompts of a command at a terminal.
     responder: Option<Box<PromptResponder>>,
+    /// Tells callers that it waits, and has what they type.
+    link: Option<Arc<TerminalLink>>,
+    typed: Option<UnboundedReceiver<TypedInput>>,
     feed: Feed,
     bound: Bound,
     allowance: Allowance,
@@ -185,6 +199,8 @@ impl<'a> CommandSession<'a> {
             charset,
             steps: VecDeque::new(),
             responder,
+            link: None,
+            typed: None,
             feed,
             bound: Bound::default(),
             allowance: Allowance::default(),
@@ -316,6 +332,7 @@ impl<'a> CommandSession<'a> {
                 () = until(self.responder.as_ref().and_then(|responder| responder.due())), if self.responder.is_some() => {
                     self.answer().await;
                 }
+                Some(input) = typed(&mut self.typed) => self.type_for_caller(&input).await,
                 () = until(deadline) => {
                     if !self.has_ended_meanwhile().await {
                         return Some(ExitOutcome::TimedOut);
@@ -370,8 +387,31 @@ impl<'a> CommandSession<'a> {
         self.exit.is_some() && !self.closed
     }
 
-    /// Answers the prompt that waits, if one does.
+    /// Lets callers see at what it waits, and type to it, where it runs at a terminal.
+    pub(in crate::ssh) fn set_link(&mut self, link: &Arc<TerminalLink>) {
+        if self.responder.is_some() {
+            self.typed = link.take_input();
+            self.link = Some(Arc::clone(link));
+        }
+    }
+
+    async fn type_for_caller(&mut self, input: &TypedInput) {
+        if let Some(responder) = &mut self.responder {
+            responder.note_typed(&input.text, input.secret.as_deref());
+        }
+        // A lost connection is noticed where the channel is read.
+        let _ = self.type_in(&input.text).await;
+    }
+
+    /// Answers the prompt that waits, if one does, or tells that it gets no answer.
     async fn answer(&mut self) {
+        let waits_at = self
+            .responder
+            .as_mut()
+            .and_then(|responder| responder.waits_at());
+        if let (Some(line), Some(link)) = (waits_at, &self.link) {
+            link.note_waiting(line);
+        }
         if let Some(answer) = self
             .responder
             .as_mut()
@@ -460,6 +500,9 @@ impl<'a> CommandSession<'a> {
         match message {
             Some(ChannelMsg::Data { data }) if self.responder.is_some() => {
                 let data = self.unannounced(&data);
+                if let Some(link) = &self.link {
+                    link.note_output();
+                }
                 if let Some(responder) = &mut self.responder {
                     self.stdout.push(&responder.take(&data));
                 }

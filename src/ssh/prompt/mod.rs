@@ -1,5 +1,6 @@
 //! A command at a terminal: its output as plain text, and the answers to its prompts.
 
+pub mod link;
 pub mod secrecy;
 
 use std::sync::LazyLock;
@@ -15,6 +16,12 @@ use secrecy::{AnswerRedactor, asks_for_secret};
 
 /// Silence after which a prompt has been printed whole.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Silence after which a command waits that has printed a line without an end.
+const WAITS: Duration = Duration::from_secs(2);
+
+/// The times that the same prompt may come back with nothing else between before it gets no answer any more.
+const MOST_REPEATS: usize = 10;
 
 /// Lines that a prompt may have.
 const PROMPT_LINES: usize = 3;
@@ -64,10 +71,23 @@ pub struct PromptResponder {
     /// The last answer, which the terminal echoes.
     echo: String,
     changed: Instant,
-    looked: bool,
+    silence: Silence,
+    /// The prompt that was answered last, and the times that it has come back since, with nothing else between.
+    repeated: (String, usize),
     /// The last bytes of the output.
     end: Vec<u8>,
     has_quit_pager: bool,
+}
+
+/// The silence since the last output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    /// A prompt is to be looked for.
+    New,
+    /// None was found that has an answer.
+    Looked,
+    /// It was told where the command waits.
+    Told,
 }
 
 /// The answer to a prompt.
@@ -176,7 +196,8 @@ impl PromptResponder {
             burst: 0,
             echo: String::new(),
             changed: Instant::now(),
-            looked: true,
+            silence: Silence::Told,
+            repeated: Default::default(),
             end: Vec::new(),
             has_quit_pager: false,
         }
@@ -209,7 +230,7 @@ impl PromptResponder {
             .extend_from_slice(&bytes[bytes.len().saturating_sub(LONGEST_END)..]);
         let surplus = self.end.len().saturating_sub(LONGEST_END);
         self.end.drain(..surplus);
-        (self.changed, self.looked) = (Instant::now(), false);
+        (self.changed, self.silence) = (Instant::now(), Silence::New);
         self.redactor.take(bytes)
     }
 
@@ -218,14 +239,43 @@ impl PromptResponder {
         self.redactor.rest()
     }
 
-    /// The time at which to look for a prompt.
+    /// The time at which to look for a prompt, or to tell that the command waits.
     pub(in crate::ssh) fn due(&self) -> Option<Instant> {
-        (!self.looked).then(|| self.changed + PATIENCE)
+        match self.silence {
+            Silence::New => Some(self.changed + PATIENCE),
+            Silence::Looked => Some(self.changed + WAITS),
+            Silence::Told => None,
+        }
+    }
+
+    /// The line at which the command waits, without secrets, once it has been silent for long enough.
+    pub(in crate::ssh) fn waits_at(&mut self) -> Option<String> {
+        if self.silence == Silence::Told || self.changed.elapsed() < WAITS {
+            return None;
+        }
+        self.silence = Silence::Told;
+        let line = self.pending.rsplit('\n').next().unwrap_or_default();
+        let shown = self.redactor.redact(line.trim());
+        Some(end_of(&shown, QUOTED).to_owned()).filter(|line| !line.is_empty())
+    }
+
+    /// Notes a text that a caller types.
+    pub(in crate::ssh) fn note_typed(&mut self, text: &str, secret: Option<&str>) {
+        if let Some(secret) = secret {
+            self.redactor.add(secret);
+            remember(secret);
+        }
+        self.echo = text.replace('\r', "\n");
+        self.pending.clear();
+        self.burst = 0;
+        self.repeated = Default::default();
     }
 
     /// The answer to the prompt that waits, if one does.
     pub(in crate::ssh) fn answer(&mut self) -> Option<String> {
-        self.looked = true;
+        if self.silence == Silence::New {
+            self.silence = Silence::Looked;
+        }
         let line = self.pending.rfind('\n').map_or(0, |end| end + 1);
         let burst = std::mem::replace(&mut self.burst, line);
         if !self.echo.is_empty() {
@@ -243,6 +293,14 @@ impl PromptResponder {
             self.burst = 0;
             return Some("q".to_owned());
         }
+        // A wrong password, for one, is asked for again and again.
+        let asks_again =
+            self.repeated.0 == prompt.line && self.pending.trim() == prompt.line.trim();
+        let repeats = if asks_again { self.repeated.1 + 1 } else { 0 };
+        if repeats >= MOST_REPEATS {
+            return None;
+        }
+        let line = prompt.line.clone();
         let answer = match given {
             Some((answer, asked)) => {
                 if asks_for_secret(asked) {
@@ -255,6 +313,7 @@ impl PromptResponder {
             None => return None,
         };
         self.echo = format!("{answer}\n");
+        self.repeated = (line, repeats);
         self.pending.clear();
         self.burst = 0;
         Some(self.echo.clone())

@@ -1,0 +1,93 @@
+//! The link between a command at a terminal and the callers who look at it and type to it.
+
+use std::sync::Mutex;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::sync::lock;
+
+/// A link to a command at a terminal. It is there before the command begins.
+#[derive(Debug)]
+pub struct TerminalLink {
+    waits: watch::Sender<WaitState>,
+    input: mpsc::UnboundedSender<TypedInput>,
+    /// Taken by the command, once it runs at a terminal.
+    taker: Mutex<Option<mpsc::UnboundedReceiver<TypedInput>>>,
+}
+
+/// The state of a command that may wait for input.
+#[derive(Clone, Debug, Default)]
+struct WaitState {
+    /// The line at which it waits.
+    line: Option<String>,
+    /// Set once a caller was told of that.
+    is_told: bool,
+}
+
+/// Input that a caller types.
+#[derive(Clone)]
+pub struct TypedInput {
+    /// The text, with the key after it.
+    pub text: String,
+    /// The part of it that may be shown nowhere.
+    pub secret: Option<String>,
+}
+
+impl Default for TerminalLink {
+    fn default() -> Self {
+        let (input, taker) = mpsc::unbounded_channel();
+        Self {
+            waits: watch::Sender::default(),
+            input,
+            taker: Mutex::new(Some(taker)),
+        }
+    }
+}
+
+impl TerminalLink {
+    /// The line at which the command waits. From now on a caller counts as told of it.
+    pub fn waiting(&self) -> Option<String> {
+        let line = self.waits.borrow().line.clone();
+        if line.is_some() {
+            self.waits.send_modify(|state| state.is_told = true);
+        }
+        line
+    }
+
+    /// Waits until the command waits in a line of which no caller was told.
+    pub async fn until_waiting(&self) {
+        let mut waits = self.waits.subscribe();
+        let waiting = waits.wait_for(|state| state.line.is_some() && !state.is_told);
+        // The link outlives those who wait on it.
+        let _ = waiting.await;
+    }
+
+    /// Types to the command. Returns false if it does not run at a terminal.
+    pub fn type_in(&self, input: TypedInput) -> bool {
+        let runs = lock(&self.taker).is_none() && !self.input.is_closed();
+        if runs {
+            self.note_output();
+        }
+        runs && self.input.send(input).is_ok()
+    }
+
+    /// Begins to take input, for the command.
+    pub(in crate::ssh) fn take_input(&self) -> Option<mpsc::UnboundedReceiver<TypedInput>> {
+        lock(&self.taker).take()
+    }
+
+    /// Notes that the command waits in a line.
+    pub(in crate::ssh) fn note_waiting(&self, line: String) {
+        let line = Some(line);
+        self.waits.send_replace(WaitState {
+            line,
+            is_told: false,
+        });
+    }
+
+    /// Notes that the command goes on.
+    pub(in crate::ssh) fn note_output(&self) {
+        let goes_on = |state: &mut WaitState| std::mem::take(state).line.is_some();
+        self.waits.send_if_modified(goes_on);
+    }
+}
