@@ -118,6 +118,7 @@ mod snapshots;
 mod special_files;
 mod stored;
 mod structured;
+mod sudo;
 mod supplies;
 mod tags;
 mod takeover;

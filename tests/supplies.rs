@@ -165,7 +165,7 @@ async fn a_stored_secret_reaches_the_command_and_nothing_else() {
         .await
         .error("SECRET_UNAVAILABLE");
     assert!(
-        error["message"]
+        error["details"]["reason"]
             .as_str()
             .unwrap()
             .contains("known: password"),

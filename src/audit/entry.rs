@@ -10,6 +10,7 @@ use super::hash;
 use super::responses::ResponsesDigest;
 use crate::actor::Actor;
 use crate::secret::{MASK, hide_in_of, masked_host, shown_address};
+use crate::ssh::SUPERUSER;
 use crate::ssh::target::written::is_private_key;
 use crate::time::{Timestamp, millis};
 
@@ -128,7 +129,10 @@ impl Begun {
         secrets: &[String],
         process: &str,
     ) -> Self {
-        let arguments = redacted(arguments, secrets);
+        let mut arguments = redacted(arguments, secrets);
+        if let Some(user) = arguments.get_mut("sudo").filter(|user| **user == true) {
+            *user = SUPERUSER.into();
+        }
         let alias = arguments.get("alias").and_then(Value::as_str);
         Self {
             event: "begun",

@@ -14,7 +14,7 @@ impl Error {
             Self::UnknownResource { .. } => "UNKNOWN_RESOURCE",
             Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::ConnectionLost { .. } => "CONNECTION_FAILED",
-            Self::Auth { .. } => "AUTH_FAILED",
+            Self::Auth { .. } | Self::Sudo(_) => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
             Self::SecretUnavailable { .. } => "SECRET_UNAVAILABLE",
             Self::SshConfig { .. } => "SSH_CONFIG_ERROR",
@@ -79,6 +79,7 @@ impl Error {
             Self::Auth { .. } => {
                 "check user, key and password; the key's public half belongs in the user's authorized_keys"
             }
+            Self::Sudo(failure) => failure.advice,
             Self::HostKeyMismatch { .. } => {
                 "nothing was sent; compare the fingerprint with the one that `ssh-keygen -lf` shows on the server itself, and call server_trust with it only if they are the same"
             }
@@ -110,9 +111,7 @@ impl Error {
             Self::Tunnel { .. } => {
                 "see with task_exec and `ss -ltn` on the server what listens there, and whether its sshd allows forwarding"
             }
-            Self::CommandTimeout { .. } => {
-                "raise the timeout, or run it by task_exec with detach: true"
-            }
+            Self::CommandTimeout { .. } => "raise the timeout, or run it with detach: true",
             Self::File { failure, .. } => failure.hint(),
             Self::OldNotFound { .. } => {
                 "nothing was changed; give the text exactly as it stands there, without line numbers; details.nearest has the lines that resemble it"
@@ -188,12 +187,12 @@ impl Error {
                 tried,
                 said,
             } => {
-                let said = (!said.is_empty()).then_some(said);
                 json!({
                     "alias": alias, "user": user, "reason": reason, "tried": tried,
-                    "serverSays": said,
+                    "serverSays": (!said.is_empty()).then_some(said),
                 })
             }
+            Self::Sudo(failure) => failure.details(),
             Self::HostKeyMismatch {
                 alias,
                 host,

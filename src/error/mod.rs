@@ -3,6 +3,7 @@
 mod advice;
 mod file_failure;
 mod known_aliases;
+mod sudo_failure;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use tokio::task::JoinError;
 use crate::host_key::Problem;
 pub use file_failure::{FileFailure, NearestLine};
 pub use known_aliases::KnownAliases;
+pub use sudo_failure::SudoFailure;
 
 /// Ends the reason of a connection that took longer than `connectTimeout`; the hint depends on it.
 pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
@@ -126,6 +128,9 @@ pub enum Error {
         /// Messages of the server during the login.
         said: Vec<String>,
     },
+    /// The server did not let a command run as another user.
+    #[error(transparent)]
+    Sudo(Box<SudoFailure>),
     /// The server's host key is not to be trusted.
     #[error("server `{alias}` at {host}:{port} showed a host key that {problem}")]
     HostKeyMismatch {

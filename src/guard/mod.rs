@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::held::Holds;
 use crate::policy::Refusal;
 use crate::sftp::{Roots, WriteCheck};
+use crate::shell::quote;
 use crate::ssh::Pool;
 use crate::store::DataDirectory;
 use crate::store::servers::Servers;
@@ -119,6 +120,17 @@ impl Guard {
     pub fn may_type(&self, cmd: &str, text: &str) -> Result<(), Error> {
         let judged = self.policies.current()?.judge_input(cmd, text);
         judged.map_err(blocked)
+    }
+
+    /// Refuses to run these commands by sudo as `user` where the policy does not allow that; without commands, sudo
+    /// itself.
+    pub fn may_run_as(&self, user: &str, commands: &[String]) -> Result<(), Error> {
+        let sudo = format!("sudo -u {}", quote(user));
+        if commands.is_empty() {
+            return self.may_run(&format!("{sudo} sftp-server"));
+        }
+        let mut all = commands.iter();
+        all.try_for_each(|command| self.may_run(&format!("{sudo} sh -c {}", quote(command))))
     }
 
     /// Refuses to write a file on a server that the policy lets no command write. `names` are the file's

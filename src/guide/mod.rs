@@ -26,6 +26,7 @@ guides! {
     servers
     tools
     shells
+    sudo
     watching
     fleet
     security

@@ -14,6 +14,7 @@ impl ChildJobs for Jobs {
     fn start_child(&self, child: NewChild) -> Result<StartedChild, Error> {
         let mut job = Job::with_id(child.id, &child.alias, &child.spec);
         job.parent = Some(child.parent);
+        job.sudo = child.sudo;
         let handle = self.launch(job, child.spec)?;
         let (jobs, begins) = (self.clone(), handle.clone());
         let begun = async move { jobs.begun(&begins, Duration::MAX).await };

@@ -29,6 +29,9 @@ pub struct Header {
     pub record_type: &'static str,
     /// The server it concerns.
     pub alias: String,
+    /// The other user of the server as whom it runs, through sudo.
+    #[serde(default)]
+    pub sudo: Option<String>,
     /// Set if a secret was left out of its commands, so that it cannot be retried.
     pub masked: Option<bool>,
     /// A notice for a person about a login that it waits for; not kept.
@@ -88,6 +91,7 @@ impl Header {
             id,
             record_type,
             alias: alias.to_owned(),
+            sudo: None,
             masked: None,
             waits_for: None,
             status: Status::Pending,

@@ -93,8 +93,10 @@ struct RunningJob {
 }
 
 /// Options of a job's start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StartOptions {
+    /// The other user of the server as whom it runs, through sudo.
+    pub sudo: Option<String>,
     /// When to remind of it, from now.
     pub reminder: Option<Duration>,
 }
@@ -222,6 +224,7 @@ impl Jobs {
     ) -> Result<JobHandle, Error> {
         let spec = spec.into();
         let mut job = Job::new(alias, &spec);
+        job.sudo = options.sudo;
         job.reminder_at = options.reminder.map(|after| job.created_at.after(after));
         self.launch(job, spec)
     }
@@ -252,12 +255,18 @@ impl Jobs {
         job.retry_count = earlier.retry_count + 1;
         job.max_retries = earlier.max_retries;
         job.retried_from = Some(id.clone());
+        job.sudo.clone_from(&earlier.sudo);
         self.launch(job, spec)
     }
 
     /// Records a job and starts it, if that is allowed.
     pub(super) fn launch(&self, mut job: Job, spec: Spec) -> Result<JobHandle, Error> {
         spec.kind().admit(&job.alias, &self.0.guard)?;
+        if let Some(user) = &job.sudo {
+            let mut judged = spec.clone();
+            let commands = judged.kind_mut().callers_commands();
+            self.0.guard.may_run_as(user, &commands)?;
+        }
         job.actor = Some(self.0.actor.get());
         let job = self.0.queue.add(job)?;
         Ok(self.run(job, spec, JobStart::Fresh))
@@ -326,7 +335,18 @@ impl Jobs {
 
     /// Removes what a job has left on its server.
     async fn clear(&self, job: &Job) {
-        clear(&self.0.queue, &self.0.pool, job).await;
+        match self.as_user(job, &self.0.pool).await {
+            Ok(pool) => clear(&self.0.queue, &pool, job).await,
+            Err(error) => tracing::warn!("task {} is not cleared away: {error}", job.id),
+        }
+    }
+
+    /// The connections as the user as whom a job runs.
+    async fn as_user(&self, job: &Job, pool: &Pool) -> Result<Pool, Error> {
+        match &job.sudo {
+            Some(user) if job.fleet().is_none() => pool.elevated(&job.alias, user).await,
+            _ => Ok(pool.clone()),
+        }
     }
 
     async fn work(
@@ -341,8 +361,8 @@ impl Jobs {
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
-        match self.checked_pool(&job, spec, start, stop).await {
-            Ok(pool) => {
+        match self.pools(&job, spec, start, stop).await {
+            Ok((pool, reading_pool)) => {
                 let context = Context {
                     job: &job.header,
                     recorded: &job.outcome,
@@ -356,7 +376,7 @@ impl Jobs {
                     children: self,
                     outputs: &self.0.outputs,
                     pool: &pool,
-                    reading_pool: &self.0.pool,
+                    reading_pool: &reading_pool,
                     guard: &self.0.guard,
                     secrets: &self.0.secrets,
                     versions: &self.0.versions,
@@ -387,6 +407,19 @@ impl Jobs {
             return Arc::new(job);
         }
         stands
+    }
+
+    /// Returns the connections that a job may use, and those that only read.
+    async fn pools(
+        &self,
+        job: &Job,
+        spec: &Spec,
+        start: JobStart,
+        stop: &StopSignal,
+    ) -> Result<(Pool, Pool), Error> {
+        let checked = self.checked_pool(job, spec, start, stop).await?;
+        let checked = self.as_user(job, &checked).await?;
+        Ok((checked, self.as_user(job, &self.0.pool).await?))
     }
 
     /// Returns the connections that a job may use. An adopted job was checked when it began.

@@ -26,6 +26,8 @@ struct Written<'a> {
     #[serde(flatten)]
     spec: &'a Spec,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sudo: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     masked: &'a Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_for: &'a Option<String>,
@@ -73,6 +75,7 @@ impl Serialize for Job {
             id,
             record_type,
             alias,
+            sudo,
             masked,
             waits_for,
             status,
@@ -99,6 +102,7 @@ impl Serialize for Job {
             record_type,
             alias,
             spec: &self.spec,
+            sudo,
             masked,
             waits_for,
             status: *status,

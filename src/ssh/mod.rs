@@ -41,7 +41,7 @@ pub use output::Output;
 pub use output::bound::Bound;
 pub(crate) use output::capture::KEPT;
 pub use output::capture::{Captured, HEAD, TAIL};
-pub use pool::{ChannelPurpose, Lease, OpenChannel, Pool, PoolStats, Tunnel, patience};
+pub use pool::{ChannelPurpose, Lease, OpenChannel, Pool, PoolStats, SUPERUSER, Tunnel, patience};
 pub(crate) use pool::{Forwarded, ForwardedChannel, ParkedSession, ServerListener};
 pub use script::ScriptFailure;
 pub use target::endpoint::Endpoint;

@@ -27,6 +27,8 @@ pub struct Server {
     pub passphrase: Option<Secret>,
     /// Password.
     pub password: Option<Secret>,
+    /// The password that sudo asks for, where it is not the one above.
+    pub sudo_password: Option<Secret>,
     /// The secret that one-time codes are made from: base32, or an `otpauth://totp/` address.
     pub totp_secret: Option<Secret>,
     /// Answers to further prompts of a login, by a text of the prompt or an expression.
@@ -163,6 +165,7 @@ impl Server {
         let single = [
             ("passphrase", &self.passphrase),
             ("password", &self.password),
+            ("sudoPassword", &self.sudo_password),
             ("totpSecret", &self.totp_secret),
         ];
         let single = single
@@ -190,6 +193,7 @@ impl CatalogueEntry for Server {
         let all = [
             &mut self.passphrase,
             &mut self.password,
+            &mut self.sudo_password,
             &mut self.totp_secret,
         ];
         let responses = self.login_responses.iter_mut();
@@ -229,7 +233,7 @@ mod tests {
     #[test]
     fn no_secret_lacks_the_parameter_that_gives_it() {
         let mut server: Server = serde_json::from_value(serde_json::json!({
-            "host": "h", "user": "u", "passphrase": "one", "password": "two", "totpSecret": "three",
+            "host": "h", "user": "u", "passphrase": "one", "password": "two", "sudoPassword": "six", "totpSecret": "three",
             "loginResponses": {"Code": "four", "Passcode": "five"},
         }))
         .unwrap();
@@ -244,7 +248,7 @@ mod tests {
             .into_iter()
             .map(|secret| &*secret)
             .collect();
-        assert_eq!((named.len(), named), (5, held));
+        assert_eq!((named.len(), named), (6, held));
     }
 
     #[test]

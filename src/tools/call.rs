@@ -11,6 +11,7 @@ use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
 use rmcp::service::Peer;
 
 use super::NumberOfSeconds;
+use super::sudo::SudoUser;
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::{TargetExpression, Targets};
@@ -41,6 +42,8 @@ pub struct Call {
     request: RequestId,
     /// Set if the client looks at tasks by the protocol's extension. It says so with each request.
     takes_tasks: bool,
+    /// The other user of its server as whom it runs.
+    sudo: Option<String>,
 }
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
@@ -50,6 +53,10 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
             peer: request.peer.clone(),
             token: request.meta.get_progress_token(),
             request: request.id.clone(),
+            sudo: request
+                .extensions
+                .get::<SudoUser>()
+                .and_then(|user| user.0.clone()),
             takes_tasks: request
                 .meta
                 .client_capabilities()
@@ -59,6 +66,11 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
 }
 
 impl Call {
+    /// The other user of its server as whom it runs.
+    pub(super) fn sudo(&self) -> Option<String> {
+        self.sudo.clone()
+    }
+
     /// The longest time that the call may wait for something.
     pub(super) fn longest_wait(&self) -> Duration {
         match self.token {
@@ -250,8 +262,17 @@ impl Start {
         Self {
             spec: spec.into(),
             brakes: Brakes::default(),
-            options: StartOptions { reminder },
+            options: StartOptions {
+                reminder,
+                ..StartOptions::default()
+            },
         }
+    }
+
+    /// The same as another user of the server, unless the call names one.
+    pub(super) fn elevated(mut self, user: Option<String>) -> Self {
+        self.options.sudo = user;
+        self
     }
 
     /// The same with brakes, where it runs on several servers.
@@ -275,18 +296,24 @@ impl App {
         wait: WaitFor,
         view: &OutputView,
     ) -> Result<Reply, Error> {
-        let job = self.start(servers, start)?;
+        let job = self.start(call, servers, start)?;
         let job = self.wait_for(call, &job, wait).await?;
         self.reply_about_started(call, &job, view).await
     }
 
     /// Starts a job: on one server as it is, on several one that starts it on each.
-    pub(super) fn start(&self, servers: Targets, start: Start) -> Result<JobHandle, Error> {
+    pub(super) fn start(
+        &self,
+        call: &Call,
+        servers: Targets,
+        start: Start,
+    ) -> Result<JobHandle, Error> {
         let Start {
             spec,
             brakes,
-            options,
+            mut options,
         } = start;
+        options.sudo = call.sudo().or(options.sudo);
         if !servers.is_single() {
             let fleet = Fleet::new(servers.aliases, spec, brakes)?;
             return self.jobs().start(&servers.expression, fleet, options);

@@ -26,6 +26,8 @@ pub struct Declaration {
     changes: Option<ChangesSomething>,
     /// True if calls that change several servers take brakes.
     pub(super) takes_brakes: bool,
+    /// True if calls may run as another user of their server.
+    pub(super) takes_sudo: bool,
     /// True if calls take the supplies of a command.
     pub(super) takes_supplies: bool,
 }
@@ -37,6 +39,7 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
         toolset,
         changes: None,
         takes_brakes: false,
+        takes_sudo: false,
         takes_supplies: false,
     }
 }
@@ -55,6 +58,14 @@ impl Declaration {
     pub(super) fn braked(self) -> Self {
         Self {
             takes_brakes: true,
+            ..self
+        }
+    }
+
+    /// Lets calls run as another user of their server.
+    pub(super) fn elevated(self) -> Self {
+        Self {
+            takes_sudo: true,
             ..self
         }
     }

@@ -165,7 +165,7 @@ pub(super) fn changes_file(given: &JsonObject) -> bool {
 #[tool_router(router = edit_tools, vis = "pub(super)")]
 impl App {
     /// Replace exact texts in a file, whole or not at all; answers with the diff. Encoding, line ends, mode and owner stay. undo takes it back.
-    #[tool(title = "Edit a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked())]
+    #[tool(title = "Edit a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked().elevated())]
     async fn file_edit(
         &self,
         GivenBrakes(brakes): GivenBrakes<false>,
@@ -178,7 +178,7 @@ impl App {
     }
 
     /// Write a whole text file, new or not, whole or not at all; answers with the diff. undo takes it back.
-    #[tool(title = "Write a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked())]
+    #[tool(title = "Write a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked().elevated())]
     async fn file_write(
         &self,
         GivenBrakes(brakes): GivenBrakes<false>,
@@ -191,7 +191,7 @@ impl App {
     }
 
     /// Put back what a task changed: old contents, modes, owners; what it created is removed. An undo can be undone.
-    #[tool(title = "Undo a task", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked())]
+    #[tool(title = "Undo a task", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file).braked().elevated())]
     async fn undo(
         &self,
         GivenBrakes(brakes): GivenBrakes,
@@ -208,7 +208,10 @@ impl App {
             }
             None => self.undo_on_several(&id, dry_run.0, force.0).await?,
         };
-        let start = Start::of(undo, None).braked(brakes);
+        // A change that was made as another user is taken back as that one.
+        let undone = self.jobs().look(&JobId::from(id.as_str())).await.ok();
+        let user = undone.and_then(|job| job.sudo.clone());
+        let start = Start::of(undo, None).elevated(user).braked(brakes);
         self.change(&call, servers, start).await
     }
 }

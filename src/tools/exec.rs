@@ -299,7 +299,7 @@ fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
     /// Run a shell command on an SSH server. Each call is a new shell in the home directory, with empty stdin. After 30 s it goes on, and the answer is a task ID.
-    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core).braked().supplied())]
+    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core).braked().supplied().elevated())]
     async fn task_exec(
         &self,
         GivenBrakes(brakes): GivenBrakes,
@@ -317,7 +317,7 @@ impl App {
     }
 
     /// Run a command at a terminal on an SSH server and answer its prompts (sudo, passwords, [y/N]). An unanswered one ends in COMMAND_TIMEOUT, which quotes it.
-    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core).braked())]
+    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core).braked().elevated())]
     async fn task_exec_interactive(
         &self,
         GivenBrakes(brakes): GivenBrakes,
@@ -333,7 +333,7 @@ impl App {
     }
 
     /// Run commands in turn in one shell on an SSH server, so that cd and export last. Stops at the first that fails.
-    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core).braked())]
+    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core).braked().elevated())]
     async fn task_exec_sequence(
         &self,
         GivenBrakes(brakes): GivenBrakes,

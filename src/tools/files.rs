@@ -114,7 +114,7 @@ impl App {
 #[tool_router(router = file_tools, vis = "pub(super)")]
 impl App {
     /// Read a text file on a server, of any size: size, lines, mode, owner, time, SHA-256, and the lines asked for.
-    #[tool(title = "Read a file", meta = declare(Access::ReadsServer, Toolset::Files))]
+    #[tool(title = "Read a file", meta = declare(Access::ReadsServer, Toolset::Files).elevated())]
     async fn file_read(
         &self,
         Parameters(read): Parameters<ReadFile>,
@@ -136,7 +136,7 @@ impl App {
     }
 
     /// List a directory on a server: mode, owner, size, time, name, and where links lead.
-    #[tool(title = "List files", meta = declare(Access::ReadsServer, Toolset::Files))]
+    #[tool(title = "List files", meta = declare(Access::ReadsServer, Toolset::Files).elevated())]
     async fn file_list(
         &self,
         Parameters(list): Parameters<ListFiles>,
@@ -155,7 +155,7 @@ impl App {
     }
 
     /// Search the text files of a directory on a server: by rg where it has that, else by grep -E.
-    #[tool(title = "Search files", meta = declare(Access::ReadsServer, Toolset::Files))]
+    #[tool(title = "Search files", meta = declare(Access::ReadsServer, Toolset::Files).elevated())]
     async fn file_search(
         &self,
         Parameters(search): Parameters<SearchFiles>,

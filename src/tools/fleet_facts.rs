@@ -49,7 +49,7 @@ impl App {
         line: impl Fn(&T) -> String,
     ) -> Result<Json<T>, Error> {
         let start = Start::of(Probe::new(question)?, None);
-        let handle = self.start(servers, start)?;
+        let handle = self.start(call, servers, start)?;
         let job = self.wait_for(call, &handle, WaitFor::Completion).await?;
         let Some(outcome) = job.fleet().filter(|_| !job.status.is_live()) else {
             let text = self.jobs().text(&job, &OutputView::default()).await?;

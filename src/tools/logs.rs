@@ -143,7 +143,7 @@ impl App {
 #[tool_router(router = log_tools, vis = "pub(super)")]
 impl App {
     /// Show the last lines of a server's PM2 logs.
-    #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
+    #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Logs).elevated())]
     async fn get_pm2_logs(
         &self,
         Parameters(viewed): Parameters<Viewed<Pm2Logs>>,
@@ -162,7 +162,7 @@ impl App {
     }
 
     /// Show the last lines of a Docker container's log on a server.
-    #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
+    #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Logs).elevated())]
     async fn get_docker_logs(
         &self,
         Parameters(viewed): Parameters<Viewed<DockerLogs>>,
@@ -187,7 +187,7 @@ impl App {
     }
 
     /// Show the last lines of a file on a server.
-    #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Logs))]
+    #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Logs).elevated())]
     async fn tail_file(
         &self,
         Parameters(viewed): Parameters<Viewed<TailFile>>,

@@ -18,6 +18,7 @@
 //! | `arguments`, `lenient`, `name_pattern`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
 //! | `schema`, `explain` | input schemas, and refusals of arguments |
 //! | `brakes` | the arguments that hold a change of several servers back |
+//! | `sudo` | the argument that has a call run as another user of its server |
 //! | `supplies` | the arguments for directory, variables, input and script of a command |
 //! | `view` | the arguments that say how much of an output an answer shows |
 //! | `data`, `outline` | answers with data, and their schemas |
@@ -60,6 +61,7 @@ mod servers;
 mod shells;
 mod shown_keys;
 mod since;
+mod sudo;
 mod supplies;
 mod task_facts;
 mod task_input;
@@ -142,6 +144,9 @@ impl Tools {
             if declaration.is_some_and(|declaration| declaration.takes_brakes) {
                 brakes::announce(&mut route.attr);
             }
+            if declaration.is_some_and(|declaration| declaration.takes_sudo) {
+                sudo::announce(&mut route.attr);
+            }
             if declaration.is_some_and(|declaration| declaration.takes_supplies) {
                 supplies::announce(&mut route.attr);
             }
@@ -210,8 +215,12 @@ impl Tools {
     /// Calls a tool.
     pub(crate) async fn call(
         &self,
-        context: ToolCallContext<'_, App>,
+        mut context: ToolCallContext<'_, App>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let declaration = self.declaration(context.name());
+        if declaration.is_some_and(|declaration| declaration.takes_sudo) {
+            sudo::take(&mut context)?;
+        }
         self.router.call(context).await
     }
 }

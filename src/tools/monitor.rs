@@ -71,7 +71,7 @@ pub(super) enum ProbeResult {
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
 impl App {
     /// Show a server at a glance: system, resources, logins, failed units, reboot due, what listens under which names.
-    #[tool(title = "Server overview", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "Server overview", meta = declare(Access::ReadsServer, Toolset::Monitoring).elevated())]
     async fn server_overview(
         &self,
         Parameters(OverviewOf { alias, fresh }): Parameters<OverviewOf>,
@@ -98,7 +98,7 @@ impl App {
     }
 
     /// Show a server's CPU usage, memory, swap, disks, load and uptime.
-    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring).elevated())]
     async fn get_system_resources(
         &self,
         Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
@@ -114,7 +114,7 @@ impl App {
     }
 
     /// Count a server's services (systemd, Docker, PM2), and show those that failed or restart.
-    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring).elevated())]
     async fn get_services_status(
         &self,
         Parameters(services): Parameters<ServicesOf>,
@@ -134,7 +134,7 @@ impl App {
     }
 
     /// Show a server's Fail2Ban jails and whom they banned.
-    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring).elevated())]
     async fn get_fail2ban_status(
         &self,
         Parameters(Jails { alias, jail }): Parameters<Jails>,
@@ -175,7 +175,11 @@ impl App {
     ) -> Result<ProbeResult, Error> {
         let tool = question.tool();
         let probe = Probe::new(question)?;
-        let handle = self.jobs().start(alias, probe, StartOptions::default())?;
+        let options = StartOptions {
+            sudo: call.sudo(),
+            ..StartOptions::default()
+        };
+        let handle = self.jobs().start(alias, probe, options)?;
         let job = self.wait_for(call, &handle, WaitFor::Completion).await?;
         if job.status.is_live() || job.failure().is_some() {
             return Ok(ProbeResult::Unanswered(job));

@@ -41,6 +41,9 @@ struct AddServer {
     passphrase: Option<Secret>,
     /// Password.
     password: Option<Secret>,
+    /// For sudo, if not that one.
+    #[schemars(extend("toolset" = "live"))]
+    sudo_password: Option<Secret>,
     /// For one-time codes: base32 or otpauth://…
     totp_secret: Option<Secret>,
     /// Answers to other prompts, as in task_exec_interactive.
@@ -127,6 +130,7 @@ impl AddServer {
             key_path: self.key_path,
             passphrase: self.passphrase,
             password: self.password,
+            sudo_password: self.sudo_password,
             totp_secret: self.totp_secret,
             login_responses: self
                 .login_responses

@@ -239,7 +239,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
     /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
-    #[tool(title = "Transfer a file or tree", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload).braked())]
+    #[tool(title = "Transfer a file or tree", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload).braked().elevated())]
     async fn task_transfer(
         &self,
         GivenBrakes(brakes): GivenBrakes,
@@ -254,7 +254,7 @@ impl App {
     }
 
     /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
-    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload).braked())]
+    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload).braked().elevated())]
     async fn task_transfer_multi(
         &self,
         GivenBrakes(brakes): GivenBrakes,

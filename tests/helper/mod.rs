@@ -21,6 +21,7 @@ pub mod rogue;
 mod round_trips;
 pub mod search;
 mod sshd;
+mod sudo;
 mod terminal;
 mod tools;
 mod user_home;
@@ -54,6 +55,7 @@ pub use round_trips::RoundTrips;
 pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };
+pub use sudo::{ROOT_PASSWORD, SUDO_PASSWORD, as_root, sudo_host, sudoer};
 pub use terminal::Terminal;
 pub use tools::{printed, run_apart, script, test_tool};
 pub use user_home::UserHome;

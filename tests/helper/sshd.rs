@@ -17,8 +17,18 @@ pub struct Sshd {
     pub directory: Folder,
     process: Child,
     extra: String,
-    bound: bool,
+    launch: Launch,
     daemons: Vec<Pm2Daemon>,
+}
+
+/// The way in which an sshd is started.
+#[derive(Clone, Copy)]
+enum Launch {
+    Plain,
+    /// Permissions hold even if it is run by root.
+    Bound,
+    /// In a mount namespace of its own, after mounts that depend on its folder.
+    Namespace(fn(&Path) -> String),
 }
 
 impl Sshd {
@@ -33,7 +43,7 @@ impl Sshd {
 
     /// The same where `prepare` puts files into its folder first, beside the keys, and says the lines.
     pub fn prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
-        Self::start_as(prepare, false)
+        Self::start_as(prepare, Launch::Plain)
     }
 
     /// Starts an sshd whose commands are looked for among these programs first: names, and shell scripts.
@@ -81,10 +91,18 @@ impl Sshd {
 
     /// The same with further lines of configuration.
     pub fn start_bound_with(extra: &str) -> Self {
-        Self::start_as(|_| extra.to_owned(), true)
+        Self::start_as(|_| extra.to_owned(), Launch::Bound)
     }
 
-    fn start_as(prepare: impl FnOnce(&Path) -> String, bound: bool) -> Self {
+    /// Starts an sshd in a mount namespace of its own, after these mounts.
+    pub fn in_namespace(
+        prepare: impl FnOnce(&Path) -> String,
+        mounts: fn(&Path) -> String,
+    ) -> Self {
+        Self::start_as(prepare, Launch::Namespace(mounts))
+    }
+
+    fn start_as(prepare: impl FnOnce(&Path) -> String, launch: Launch) -> Self {
         let directory = directory();
         let path = directory.path();
         keygen(&path.join("host"), &["-t", "ed25519"]);
@@ -98,13 +116,13 @@ impl Sshd {
                 .local_addr()
                 .unwrap()
                 .port();
-            if let Some(process) = start(path, port, extra, bound) {
+            if let Some(process) = start(path, port, extra, launch) {
                 return Self {
                     port,
                     directory,
                     process,
                     extra: extra.to_owned(),
-                    bound,
+                    launch,
                     daemons: Vec::new(),
                 };
             }
@@ -197,7 +215,7 @@ impl Sshd {
     /// Starts it again, on the same port and with the same keys.
     pub fn restart(&mut self) {
         for _ in 0..50 {
-            if let Some(process) = start(self.directory.path(), self.port, &self.extra, self.bound)
+            if let Some(process) = start(self.directory.path(), self.port, &self.extra, self.launch)
             {
                 self.process = process;
                 return;
@@ -275,7 +293,7 @@ fn sshds() -> impl Iterator<Item = (u32, u32)> {
         })
 }
 
-fn start(directory: &Path, port: u16, extra: &str, is_bound: bool) -> Option<Child> {
+fn start(directory: &Path, port: u16, extra: &str, launch: Launch) -> Option<Child> {
     let shown = directory.display();
     let subsystem = if extra.contains("Subsystem sftp") {
         ""
@@ -293,10 +311,15 @@ fn start(directory: &Path, port: u16, extra: &str, is_bound: bool) -> Option<Chi
     // With a home directory of its own, so that nobody's shell start-up files are in the way.
     std::fs::write(directory.join("config"), configuration).unwrap();
     let log = std::fs::File::create(directory.join("log")).unwrap();
-    let mut command = if is_bound {
-        bound(&sshd_path())
-    } else {
-        Command::new(sshd_path())
+    let mut command = match launch {
+        Launch::Plain => Command::new(sshd_path()),
+        Launch::Bound => bound(&sshd_path()),
+        Launch::Namespace(mounts) => {
+            let begin = format!("{} && exec \"$0\" \"$@\"", mounts(directory));
+            let mut command = Command::new("unshare");
+            command.args(["-m", "sh", "-c", &begin]).arg(sshd_path());
+            command
+        }
     };
     let mut process = command
         .arg("-D")

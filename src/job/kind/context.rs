@@ -49,6 +49,8 @@ pub struct NewChild {
     pub parent: JobId,
     /// The server.
     pub alias: String,
+    /// The other user as whom it runs there.
+    pub sudo: Option<String>,
     /// The work.
     pub spec: Spec,
 }

@@ -130,6 +130,15 @@ pub trait Kind {
         Vec::new()
     }
 
+    /// The commands that its caller wants run, where it is not a question of this program's own.
+    fn callers_commands(&mut self) -> Vec<String> {
+        if !self.changes_server() {
+            return Vec::new();
+        }
+        let commands = self.commands().into_iter();
+        commands.map(|command| command.clone()).collect()
+    }
+
     /// The texts in which a secret may stand.
     fn texts(&mut self) -> Vec<&mut String> {
         self.commands()

@@ -39,6 +39,8 @@ pub(crate) struct SftpClient {
     note: Option<String>,
     /// True if requests go through a shell, for lack of SFTP.
     pub(crate) is_by_shell: bool,
+    /// True if it runs as another user.
+    pub(crate) is_elevated: bool,
 }
 
 /// The pending answer to a sent request.
@@ -68,6 +70,7 @@ impl SftpClient {
             lease,
             first,
             note,
+            is_elevated,
         } = start(pool, alias, patience).await?;
         let is_by_shell = matches!(stream, SessionStream::Pipe(_));
         let (reader, writer) = halves(stream);
@@ -94,6 +97,7 @@ impl SftpClient {
             closed,
             note,
             is_by_shell,
+            is_elevated,
         };
         let reason = match timeout(BEGIN_TIMEOUT, PendingResponse(greeted).answer()).await {
             Ok(Ok(Response::Version(extensions))) => return Ok((client, extensions)),

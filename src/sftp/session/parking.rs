@@ -19,7 +19,13 @@ impl SftpSession {
         alias: &str,
         patience: Duration,
     ) -> Result<Self, Error> {
-        match Self::take(pool, alias) {
+        // One that is parked runs as the user who is logged in.
+        let parked = if pool.is_elevated(alias) {
+            None
+        } else {
+            Self::take(pool, alias)
+        };
+        match parked {
             Some(session) => Ok(session),
             None => Self::open(pool, alias, patience).await,
         }
@@ -37,7 +43,7 @@ impl SftpSession {
 
     /// Parks the session for the next transfer, or closes it.
     pub(crate) fn park(mut self) {
-        if self.note().is_none() && self.client.is_alive() {
+        if self.note().is_none() && !self.client.is_elevated && self.client.is_alive() {
             self.last_used = Instant::now();
             Pool::park(Box::new(self));
         }

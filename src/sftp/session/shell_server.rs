@@ -12,6 +12,7 @@ use russh_sftp::protocol::{
 use russh_sftp::server::{Handler, StatusReply};
 use tokio::time::{Duration, timeout};
 
+use crate::charset::Charset;
 use crate::random;
 use crate::shell::quote;
 use crate::ssh::OpenChannel;
@@ -46,7 +47,7 @@ type HandlerResult<T> = Result<T, StatusReply>;
 impl ShellServer {
     /// Starts a shell on the channel; `None` if none answers.
     pub(crate) async fn begin(mut channel: OpenChannel) -> Option<Self> {
-        channel.exec("sh -s").await.ok()?;
+        channel.exec("sh -s", Charset::Utf8).await.ok()?;
         let mut files = Self {
             channel,
             stdout: Vec::new(),

@@ -8,6 +8,7 @@ use russh::ChannelMsg;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::readable::readable;
@@ -41,6 +42,8 @@ pub(crate) struct StartedSession {
     pub(crate) first: Bytes,
     /// A note for the user on how it started.
     pub(crate) note: Option<String>,
+    /// True if it runs as another user.
+    pub(crate) is_elevated: bool,
 }
 
 /// The byte stream of a session.
@@ -57,6 +60,8 @@ enum StartFailure {
     ConnectionLost(String),
     /// SFTP cannot be started this way.
     NotThere(String),
+    /// It may not run as another user.
+    Denied(Error),
     /// The server sends nothing.
     Silent,
 }
@@ -71,16 +76,28 @@ pub(crate) async fn start(
     let mut channel = open().await?;
     let lease = channel.lease();
     let none = |reason: &str| lease.refusal(format!("no SFTP session: {reason}"));
-    let reason = match limited(SUBSYSTEM_PATIENCE, as_subsystem(&mut channel)).await {
+    // A subsystem runs as the user who is logged in.
+    let is_elevated = pool.is_elevated(alias);
+    let beginning = async {
+        if is_elevated {
+            return Err(StartFailure::NotThere(
+                "it is to run through sudo".to_owned(),
+            ));
+        }
+        limited(SUBSYSTEM_PATIENCE, as_subsystem(&mut channel)).await
+    };
+    let reason = match beginning.await {
         Ok(first) => {
             return Ok(StartedSession {
                 stream: SessionStream::Channel(channel),
                 lease,
                 first,
                 note: None,
+                is_elevated,
             });
         }
         Err(StartFailure::ConnectionLost(reason)) => return Err(none(&reason)),
+        Err(StartFailure::Denied(error)) => return Err(error),
         Err(StartFailure::Silent) if !lease.connection().answers().await => {
             return Err(none("the server does not answer"));
         }
@@ -99,12 +116,14 @@ pub(crate) async fn start(
                 stream: SessionStream::Channel(channel),
                 lease,
                 first,
-                note: Some(format!(
+                note: (!is_elevated).then(|| format!(
                     "SFTP did not start as the server's subsystem ({reason}); its program was started by the shell"
                 )),
+                is_elevated,
             });
         }
         Err(StartFailure::ConnectionLost(reason)) => return Err(none(&reason)),
+        Err(StartFailure::Denied(error)) => return Err(error),
         Err(StartFailure::Silent) => return Err(none(&reason)),
         Err(StartFailure::NotThere(other)) => other,
     };
@@ -127,6 +146,7 @@ pub(crate) async fn start(
         note: Some(format!(
             "there is no SFTP ({reason}; {other}): files go through the shell, slowly, and their checksums are compared"
         )),
+        is_elevated,
     })
 }
 
@@ -156,8 +176,11 @@ async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
          if command -v sftp-server >/dev/null; then echo {word}; exec sftp-server; fi; \
          echo there is no sftp-server >&2; exit 127'"
     );
-    let run = channel.exec(line).await;
-    run.map_err(|error| StartFailure::ConnectionLost(error.to_string()))?;
+    let run = channel.exec(&line, Charset::Utf8).await;
+    run.map_err(|error| match error {
+        Error::Sudo(_) => StartFailure::Denied(error),
+        _ => StartFailure::ConnectionLost(error.to_string()),
+    })?;
     listen(channel, Some(&format!("{word}\n"))).await
 }
 

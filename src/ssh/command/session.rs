@@ -76,7 +76,7 @@ pub(in crate::ssh) async fn open(
     cancel: &CancellationToken,
 ) -> Result<Option<(OpenChannel, ShellKind)>, Error> {
     let open = async {
-        let mut shell = shell_kind(pool, alias, patience).await?;
+        let mut shell = shell_kind(&pool.as_login_user(), alias, patience).await?;
         shell.charset = pool.charset(alias);
         let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
         Ok(Some((channel, shell)))
@@ -181,8 +181,7 @@ impl<'a> CommandSession<'a> {
                 Sent::reader(&prefix, reader, shell.is_restricted)
             }
         };
-        let run = channel.exec(charset.encode(&sent.line)).await;
-        run.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        channel.exec(&sent.line, charset).await?;
         if let Some(input) = sent.input {
             // If the server does not take it, the outcome shows that.
             let _ = channel.data(charset.encode(&input).as_slice()).await;
@@ -610,8 +609,9 @@ impl<'a> CommandSession<'a> {
 
     /// Ends the command with all its children, ever more firmly, and says what is known of it then.
     async fn stop(&mut self, victim: Victim, pool: &Pool, alias: &str) -> Stopped {
-        // A shell that survives the signal would go on with the next step.
-        if victim == Victim::Group {
+        // A shell that survives the signal would go on with the next step. sudo passes it to one process alone, after
+        // whose end the others are not found.
+        if victim == Victim::Group && !pool.is_elevated(alias) {
             // Servers may drop signals in silence, so having sent one proves nothing.
             let _ = self.channel.signal(Sig::TERM).await;
         }

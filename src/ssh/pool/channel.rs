@@ -1,5 +1,6 @@
 //! An open session channel. It is replaced if it turns out to be closed before it was used.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -11,9 +12,12 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::elevation::Elevation;
 use super::lease::Lease;
 use super::request::{ChannelOrigin, RecordedRequest, Unanswered};
 use super::session_channel::{REFUSAL_PAUSE, REFUSALS, open_session};
+use crate::charset::Charset;
+use crate::error::Error;
 
 const TAKEN_ONCE: &str = "the channel is taken out only where this is consumed";
 
@@ -28,8 +32,11 @@ pub struct OpenChannel {
     channel: ClosedOnDrop,
     /// The requests without an answer so far; `None` once there is one, and on a channel that is no session.
     unanswered: Option<Box<Unanswered>>,
-    /// The first answer, if it was read while a request was written.
-    answer: Option<ChannelMsg>,
+    /// Messages that were read before anybody waits for them.
+    early: VecDeque<ChannelMsg>,
+    /// The other user as whom its command runs.
+    elevation: Option<Arc<Elevation>>,
+    is_at_terminal: bool,
     /// The channel was closed, or its connection has ended, before a request was run.
     is_dead: bool,
     replacement: Option<Replacement>,
@@ -57,7 +64,9 @@ impl OpenChannel {
                 lease: Arc::new(lease),
             },
             unanswered: None,
-            answer: None,
+            early: VecDeque::new(),
+            elevation: None,
+            is_at_terminal: false,
             is_dead: false,
             replacement: None,
         }
@@ -84,6 +93,7 @@ impl OpenChannel {
         echoes: bool,
     ) -> Result<(), russh::Error> {
         let name = name.to_owned();
+        self.is_at_terminal = true;
         self.send(RecordedRequest::Terminal {
             name,
             columns,
@@ -98,9 +108,34 @@ impl OpenChannel {
         self.send(RecordedRequest::Shell).await
     }
 
-    /// Requests a command, and that the server confirms it (RFC 4254, section 6.5).
-    pub async fn exec(&mut self, command: impl Into<Vec<u8>>) -> Result<(), russh::Error> {
-        self.send(RecordedRequest::Exec(command.into())).await
+    /// The same channel, whose command runs as another user.
+    pub(super) fn elevated(self, elevation: Option<Arc<Elevation>>) -> Self {
+        Self { elevation, ..self }
+    }
+
+    /// Requests a command in this encoding, and that the server confirms it (RFC 4254, section 6.5). As another
+    /// user, it runs once this comes back.
+    pub async fn exec(&mut self, line: &str, charset: Charset) -> Result<(), Error> {
+        let encode = |text: &str| charset.encode(text);
+        match self.elevation.clone() {
+            Some(elevation) => self.exec_elevated(&elevation, line, encode).await,
+            None => self.request_exec(encode(line)).await,
+        }
+    }
+
+    /// Returns whether a terminal was requested, which has one stream.
+    pub(super) fn is_at_terminal(&self) -> bool {
+        self.is_at_terminal
+    }
+
+    pub(super) async fn request_exec(&mut self, line: Vec<u8>) -> Result<(), Error> {
+        let sent = self.send(RecordedRequest::Exec(line)).await;
+        sent.map_err(|error| self.lease().refusal(error.to_string()))
+    }
+
+    /// Puts a message back, to be the next one.
+    pub(super) fn put_back(&mut self, message: ChannelMsg) {
+        self.early.push_front(message);
     }
 
     /// Requests a subsystem, and that the server confirms it (RFC 4254, section 6.5).
@@ -152,7 +187,7 @@ impl OpenChannel {
         match answer {
             Some(ChannelMsg::Close) if unanswered.origin.was_kept => self.note_closed(),
             Some(answer) => {
-                self.answer = Some(answer);
+                self.early.push_back(answer);
                 self.unanswered = None;
             }
             None => {}
@@ -162,8 +197,8 @@ impl OpenChannel {
 
     /// Waits for the next message; `None` once the channel is closed.
     pub async fn wait(&mut self) -> Option<ChannelMsg> {
-        if let Some(answer) = self.answer.take() {
-            return Some(answer);
+        if let Some(message) = self.early.pop_front() {
+            return Some(message);
         }
         loop {
             if let Some(replacement) = &mut self.replacement {

@@ -24,6 +24,7 @@ impl Pool {
         Self {
             shared: Arc::clone(&self.shared),
             check: Some(check),
+            elevation: self.elevation.clone(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
 //! | `ceiling` | the most connections of all aliases together |
 //! | `lease`, `channel`, `request` | the right to one channel; an open one, and its requests before the first answer |
+//! | `elevation` | commands that run as another user, through sudo |
 //! | `open`, `session_channel` | opening channels, again where a connection is dead |
 //! | `single_use` | servers that take one session on a connection |
 //! | `parked` | sessions that stay open for the next use |
@@ -20,6 +21,7 @@ mod ahead;
 mod alias_pool;
 mod ceiling;
 mod channel;
+mod elevation;
 mod forward;
 mod identity;
 mod kept;
@@ -45,6 +47,8 @@ use tokio::time::timeout;
 use alias_pool::AliasPool;
 use ceiling::Ceiling;
 pub use channel::OpenChannel;
+use elevation::Elevation;
+pub use elevation::SUPERUSER;
 pub(crate) use forward::{Forwarded, ForwardedChannel, ServerListener};
 pub(crate) use lease::ParkedSession;
 pub use lease::{ChannelPurpose, Lease};
@@ -57,7 +61,7 @@ use crate::charset::Charset;
 use crate::config::Config;
 use crate::descriptors;
 use crate::error::Error;
-use crate::secret::Vault;
+use crate::secret::{Secret, Vault};
 use crate::ssh::auth::AcceptedKeys;
 use crate::ssh::auth::code::TOTP_STEPS;
 use crate::ssh::dial::lookups::Lookups;
@@ -95,6 +99,8 @@ pub struct Pool {
     shared: Arc<PoolShared>,
     /// A check that connections for commands and transfers have to pass.
     check: Option<IdentityCheck>,
+    /// The other user as whom commands on a server run.
+    elevation: Option<Arc<Elevation>>,
 }
 
 /// The state that all clones of a pool share.
@@ -151,9 +157,15 @@ impl Pool {
                 alias_pools: Mutex::default(),
             }),
             check: self.check.clone(),
+            elevation: self.elevation.clone(),
         };
         pool.spawn_upkeep();
         pool
+    }
+
+    async fn reveal(&self, alias: &str, secret: &Secret) -> Result<Secret, Error> {
+        let vault = &self.shared.dialer.vault;
+        vault.reveal_of(Some(alias), secret).await
     }
 
     /// The time that a server may leave every SFTP request without an answer.
@@ -326,6 +338,7 @@ impl From<Arc<PoolShared>> for Pool {
         Self {
             shared,
             check: None,
+            elevation: None,
         }
     }
 }

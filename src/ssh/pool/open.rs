@@ -152,7 +152,8 @@ impl Pool {
             patience,
             was_kept,
         };
-        OpenChannel::session(channel, lease, origin)
+        let elevation = self.elevation(&origin.alias);
+        OpenChannel::session(channel, lease, origin).elevated(elevation)
     }
 
     /// Requests a channel until a connection that lives answers. Returns also the time of that request.

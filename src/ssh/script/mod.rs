@@ -31,6 +31,7 @@ use std::time::Duration;
 use russh::ChannelMsg;
 use tokio::time::timeout;
 
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
@@ -235,6 +236,7 @@ impl Script {
         match timeout(self.limit, ask(channel, &line, &input, self.longest_answer)).await {
             Ok(Ok(printed)) => Ok(printed),
             Ok(Err(RunError::Refused)) => Err(refused(alias, "it runs no commands for this user")),
+            Ok(Err(RunError::Denied(error))) => Err(ScriptFailure::Unsent(error)),
             Ok(Err(RunError::Lost)) => Err(ScriptFailure::Lost(lease.connection_lost().await)),
             Err(_) => {
                 let reason = "ETIMEDOUT: a script on the server does not end";
@@ -319,6 +321,8 @@ pub(in crate::ssh) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 #[derive(Debug)]
 pub(in crate::ssh) enum RunError {
     Refused,
+    /// It may not run as another user.
+    Denied(Error),
     Lost,
 }
 
@@ -329,7 +333,11 @@ pub(in crate::ssh) async fn ask(
     input: &str,
     longest_answer: usize,
 ) -> Result<ScriptOutput, RunError> {
-    channel.exec(line).await.map_err(|_| RunError::Lost)?;
+    let run = channel.exec(line, Charset::Utf8).await;
+    run.map_err(|error| match error {
+        Error::Sudo(_) => RunError::Denied(error),
+        _ => RunError::Lost,
+    })?;
     if !input.is_empty() {
         // If the server does not take it, the answer shows that.
         let _ = channel.data(input.as_bytes()).await;

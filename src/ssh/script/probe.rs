@@ -64,6 +64,7 @@ async fn put(
         match timeout(PROBE_PATIENCE, ask(channel, line, "", LONGEST_ANSWER)).await {
             Ok(Ok(printed)) => return Ok(Some(printed.stdout)),
             Ok(Err(RunError::Refused)) => return Ok(Some(Vec::new())),
+            Ok(Err(RunError::Denied(error))) => return Err(error),
             Ok(Err(RunError::Lost)) => {}
             Err(_) => return Ok(None),
         }

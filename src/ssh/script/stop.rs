@@ -43,6 +43,11 @@ pub(in crate::ssh) async fn end_group(
             Victim::Group => "",
             Victim::ShellFirst => "shell-first",
         })
+        .with(if pool.is_elevated(alias) {
+            "elevated"
+        } else {
+            ""
+        })
         .urgent(CHANNEL_PATIENCE);
     match script.run(pool, alias).await {
         Ok(answer) => Some(outcome(answer.word())),

@@ -72,6 +72,13 @@ end_family() {
     done
 }
 
+# session PROCESS: the session that it belongs to; nothing if there is no such process, or no way to tell.
+session() {
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+    set -- ${line##*) }
+    echo "$4"
+}
+
 # started PROCESS: when it started, in hundredths of a second since some fixed moment; nothing if
 # there is no such process, or no way to tell.
 started() {

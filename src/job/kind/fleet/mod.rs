@@ -165,6 +165,12 @@ impl Kind for Fleet {
         each.into_iter().chain(check).collect()
     }
 
+    fn callers_commands(&mut self) -> Vec<String> {
+        let check = self.brakes.check.clone();
+        let each = self.each.spec_mut().kind_mut().callers_commands();
+        each.into_iter().chain(check).collect()
+    }
+
     fn texts(&mut self) -> Vec<&mut String> {
         let check = self.brakes.check.iter_mut();
         let each = self.each.spec_mut().kind_mut().texts();

@@ -178,6 +178,7 @@ impl Rollout<'_> {
             id,
             parent: self.context.job.id.clone(),
             alias: child.alias.clone(),
+            sudo: self.context.job.sudo.clone(),
             spec,
         })
     }
