@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Client, Folder, ROOT_PASSWORD, SUDO_PASSWORD, Sshd, as_root, directory, eventually,
-    sudo_host, sudoer, text,
+    Client, Folder, ROOT_PASSWORD, SUDO_PASSWORD, Sshd, as_root, directory, eventually, sudo_host,
+    sudoer, text,
 };
 
 const ALL: &str = "deploy ALL=(ALL:ALL) ALL";
@@ -148,10 +148,7 @@ async fn files_are_read_written_moved_and_put_back_as_root() {
         .call("task_transfer", as_root(down.clone()))
         .await
         .ok();
-    assert_eq!(
-        std::fs::read_to_string(back).unwrap(),
-        "port 80\n"
-    );
+    assert_eq!(std::fs::read_to_string(back).unwrap(), "port 80\n");
     // A session of root's is not kept for others.
     let mut plain = down;
     plain["alias"] = "web1".into();

@@ -122,18 +122,18 @@ impl TerminalSession {
             .await?;
         let charset = pool.charset(alias);
         let size = TerminalDisplay::size();
-        let asked = async {
-            channel
-                .request_terminal(TERMINAL, size, request.echoes)
-                .await?;
-            match command_line {
-                Some(line) => channel.exec(charset.encode(line)).await,
-                None => channel.request_shell().await,
-            }
+        let refused = |channel: &OpenChannel, error: russh::Error| {
+            let lease = channel.lease();
+            lease.refusal(error.to_string())
         };
-        asked
-            .await
-            .map_err(|error| channel.lease().refusal(error.to_string()))?;
+        let asked = channel.request_terminal(TERMINAL, size, request.echoes);
+        asked.await.map_err(|error| refused(&channel, error))?;
+        if let Some(line) = command_line {
+            channel.exec(line, charset).await?;
+        } else {
+            let asked = channel.request_shell().await;
+            asked.map_err(|error| refused(&channel, error))?;
+        }
         let terminal = SharedTerminal::new(request.token);
         let is_started = first_answer(&mut channel, &terminal, charset).await?;
         Ok(is_started.then(|| Self::of(channel, terminal, charset)))

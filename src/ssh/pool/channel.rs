@@ -1,5 +1,7 @@
 //! An open session channel. It is replaced if it turns out to be closed before it was used.
 
+mod elevated;
+
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -124,17 +126,17 @@ impl OpenChannel {
     }
 
     /// Returns whether a terminal was requested, which has one stream.
-    pub(super) fn is_at_terminal(&self) -> bool {
+    fn is_at_terminal(&self) -> bool {
         self.is_at_terminal
     }
 
-    pub(super) async fn request_exec(&mut self, line: Vec<u8>) -> Result<(), Error> {
+    async fn request_exec(&mut self, line: Vec<u8>) -> Result<(), Error> {
         let sent = self.send(RecordedRequest::Exec(line)).await;
         sent.map_err(|error| self.lease().refusal(error.to_string()))
     }
 
     /// Puts a message back, to be the next one.
-    pub(super) fn put_back(&mut self, message: ChannelMsg) {
+    fn put_back(&mut self, message: ChannelMsg) {
         self.early.push_front(message);
     }
 

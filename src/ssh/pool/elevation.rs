@@ -5,25 +5,15 @@
 //! and all that came before it is sudo's: prompt, lecture, complaints. What is sent from then on is the command's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use russh::ChannelMsg;
-use tokio::time::timeout;
 
 use super::Pool;
-use super::channel::OpenChannel;
 use crate::error::{Error, SudoFailure};
 use crate::random;
 use crate::readable::readable;
 use crate::secret::Secret;
 use crate::shell::quote;
-
-/// The time that sudo may take until it asks or begins: name services and PAM may be slow.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The data type of standard error (RFC 4254, section 5.2).
-const STDERR: u32 = 1;
 
 /// The most bytes of the words of sudo that are looked at.
 const LONGEST_WORDS: usize = 16 * 1024;
@@ -98,7 +88,7 @@ impl Pool {
 
 impl Elevation {
     /// The command line by which the login shell's kind of shell runs `line` as the other user.
-    fn line(&self, line: &str, talk: &SudoTalk) -> String {
+    pub(super) fn line(&self, line: &str, talk: &SudoTalk) -> String {
         // Without a password, sudo must not wait for one.
         let asks = match self.password {
             Some(_) => format!("-S -p '{}%p:'", talk.prompt),
@@ -116,7 +106,7 @@ impl Elevation {
         )
     }
 
-    fn refused(&self, reason: &str, advice: &'static str) -> Error {
+    pub(super) fn refused(&self, reason: &str, advice: &'static str) -> Error {
         Error::Sudo(Box::new(SudoFailure {
             alias: self.alias.clone(),
             user: self.user.clone(),
@@ -126,7 +116,7 @@ impl Elevation {
     }
 
     /// The password for whom sudo asks, or the reason why it is not typed.
-    fn password_of(&self, asked: &str) -> Result<&Secret, Error> {
+    pub(super) fn password_of(&self, asked: &str) -> Result<&Secret, Error> {
         let Some(password) = &self.password else {
             return Err(self.refused("sudo asks for a password, and none is stored", STORE));
         };
@@ -141,7 +131,7 @@ impl Elevation {
     }
 
     /// The error of a sudo that has ended before the command began.
-    fn ended(&self, talk: &SudoTalk, status: Option<u32>) -> Error {
+    pub(super) fn ended(&self, talk: &SudoTalk, status: Option<u32>) -> Error {
         let words = talk.words();
         match (talk.is_typed, &self.password, status) {
             (false, _, Some(127)) => {
@@ -155,20 +145,20 @@ impl Elevation {
 
 /// The advice of errors.
 const STORE: &str = "store the password that sudo asks for with server_add sudoPassword, or let the user run sudo without one (NOPASSWD)";
-const WRONG: &str = "nothing was run, and it was not tried again: correct sudoPassword with server_add; servers lock accounts after several wrong passwords";
-const SUDOERS: &str = "see with `sudo -l` there whether sudoers lets this user run a shell as that one, and without a terminal (requiretty)";
+pub(super) const WRONG: &str = "nothing was run, and it was not tried again: correct sudoPassword with server_add; servers lock accounts after several wrong passwords";
+pub(super) const SUDOERS: &str = "see with `sudo -l` there whether sudoers lets this user run a shell as that one, and without a terminal (requiretty)";
 
 /// The talk with sudo before the command runs.
-struct SudoTalk {
+pub(super) struct SudoTalk {
     prompt: String,
     ready: String,
     /// Standard output and standard error, or both in one at a terminal.
     streams: Vec<Vec<u8>>,
-    is_typed: bool,
+    pub(super) is_typed: bool,
 }
 
 impl SudoTalk {
-    fn new(is_at_terminal: bool) -> Self {
+    pub(super) fn new(is_at_terminal: bool) -> Self {
         Self {
             prompt: random::hex::<12>(),
             ready: random::hex::<12>(),
@@ -178,13 +168,13 @@ impl SudoTalk {
     }
 
     /// Takes what came on a stream.
-    fn take(&mut self, stream: usize, data: &[u8]) {
+    pub(super) fn take(&mut self, stream: usize, data: &[u8]) {
         let last = self.streams.len() - 1;
         self.streams[stream.min(last)].extend_from_slice(data);
     }
 
     /// The bytes of each stream after the word that the command's shell runs, once it has come on all of them.
-    fn rest(&self) -> Option<Vec<Bytes>> {
+    pub(super) fn rest(&self) -> Option<Vec<Bytes>> {
         let word = self.ready.as_bytes();
         let rest = self.streams.iter().map(|said| {
             let rest = &said[find(said, word)? + word.len()..];
@@ -204,7 +194,7 @@ impl SudoTalk {
     }
 
     /// The users whose passwords sudo has asked for.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let text = self.text();
         let parts = text.split(&self.prompt).skip(1);
         let users = parts.filter_map(|part| part.split_once(':'));
@@ -212,7 +202,7 @@ impl SudoTalk {
     }
 
     /// The last words of sudo in one line.
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let text = self.text();
         let mut parts = text.split(&self.prompt);
         let before = parts.next().unwrap_or_default();
@@ -231,85 +221,6 @@ impl SudoTalk {
 fn find(said: &[u8], word: &[u8]) -> Option<usize> {
     let mut windows = said.windows(word.len());
     windows.position(|window| window == word)
-}
-
-impl OpenChannel {
-    /// Has sudo run a command line, and comes back once that runs. The messages that belong to it are kept for
-    /// [`OpenChannel::wait`].
-    pub(super) async fn exec_elevated(
-        &mut self,
-        elevation: &Elevation,
-        line: &str,
-        encode: impl Fn(&str) -> Vec<u8>,
-    ) -> Result<(), Error> {
-        let mut talk = SudoTalk::new(self.is_at_terminal());
-        let sent = self.request_exec(encode(&elevation.line(line, &talk)));
-        sent.await?;
-        let talking = self.talk(elevation, &mut talk, encode);
-        let Ok(talked) = timeout(PATIENCE, talking).await else {
-            let words = talk.words();
-            let reason = format!("sudo neither ran it nor asked for a password; it said: {words}");
-            return Err(elevation.refused(&reason, SUDOERS));
-        };
-        for message in talked?.into_iter().rev() {
-            self.put_back(message);
-        }
-        Ok(())
-    }
-
-    async fn talk(
-        &mut self,
-        elevation: &Elevation,
-        talk: &mut SudoTalk,
-        encode: impl Fn(&str) -> Vec<u8>,
-    ) -> Result<Vec<ChannelMsg>, Error> {
-        let mut status = None;
-        loop {
-            let message = self.wait().await;
-            match message {
-                Some(ChannelMsg::Data { data }) => talk.take(0, &data),
-                Some(ChannelMsg::ExtendedData { data, .. }) => talk.take(1, &data),
-                Some(ChannelMsg::ExitStatus { exit_status }) => status = Some(exit_status),
-                Some(ChannelMsg::Failure) => return Ok(vec![ChannelMsg::Failure]),
-                Some(ChannelMsg::Close) => return Err(elevation.ended(talk, status)),
-                None => return Err(self.lease().connection_lost().await),
-                Some(_) => {}
-            }
-            if let Some(rest) = talk.rest() {
-                return Ok(messages(rest, status));
-            }
-            match (talk.asked().as_slice(), talk.is_typed) {
-                ([_, _, ..], _) => {
-                    return Err(elevation.refused("sudo did not take the password", WRONG));
-                }
-                ([user], false) => {
-                    let password = elevation.password_of(user)?;
-                    talk.is_typed = true;
-                    let typed = encode(&format!("{}\n", password.expose()));
-                    let sent = self.data(&typed).await;
-                    sent.map_err(|error| self.lease().refusal(error.to_string()))?;
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The first messages of a command: that it runs, the beginnings of its streams, and its end if it has come.
-fn messages(rest: Vec<Bytes>, status: Option<u32>) -> Vec<ChannelMsg> {
-    let streams = rest
-        .into_iter()
-        .enumerate()
-        .map(|(stream, data)| match stream {
-            0 => ChannelMsg::Data { data },
-            _ => ChannelMsg::ExtendedData { data, ext: STDERR },
-        });
-    let end = status.map(|exit_status| ChannelMsg::ExitStatus { exit_status });
-    [ChannelMsg::Success]
-        .into_iter()
-        .chain(streams)
-        .chain(end)
-        .collect()
 }
 
 #[cfg(test)]
