@@ -26,7 +26,7 @@
 //! | [`ansible`] | the hosts of Ansible inventories, as servers |
 //! | [`approval`] | questions that a person has to answer before a call acts |
 //! | [`audit`] | the audit trail: a record of each call that acts |
-//! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
+//! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, the commands that the policy refuses, and those that a person is asked about |
 //! | [`sftp`], [`ssh`] | file transfers and commands, over a pool of connections |
 //! | [`edit`] | exact edits of a file's content, and diffs |
 //! | [`held`], [`actor`] | the red button: servers on which nothing may begin; the person or program that acts |

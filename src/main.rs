@@ -108,7 +108,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
         app.config().data_dir.display()
     );
     let mut serving = tokio::spawn(async move {
-        match Handler::new(app).serve(lines).await {
+        match Box::pin(Handler::new(app).serve(lines)).await {
             Ok(running) => drop(running.waiting().await),
             // Usually a client that ended before it sent `initialize`.
             Err(error) => tracing::debug!("the session did not begin: {error}"),

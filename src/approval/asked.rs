@@ -44,8 +44,13 @@ impl AskedQuestions {
 
     /// Forgets the question of this state. Returns true if it was this one, and still lives.
     pub fn take(&self, state: &str, text: &str) -> bool {
-        let question = lock(&self.0).remove(state);
-        question.is_some_and(|question| question.text == text && question.since.elapsed() < LIFE)
+        self.taken(state).is_some_and(|taken| taken == text)
+    }
+
+    /// Forgets the question of this state, and returns its text if it still lives.
+    pub fn taken(&self, state: &str) -> Option<String> {
+        let question = lock(&self.0).remove(state)?;
+        (question.since.elapsed() < LIFE).then_some(question.text)
     }
 }
 

@@ -1,18 +1,16 @@
 //! The commands `approve` and `deny`: a person at a terminal answers an open question.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde_json::Map;
 
-use super::{OpenQuestions, PersonAnswer, PersonQuestion};
+use super::{OpenQuestions, PersonAnswer};
 use crate::actor::{AT_TERMINAL, Actor};
 use crate::audit::PersonCall;
 use crate::config::Config;
 use crate::error::Error;
-use crate::readable::readable;
+use crate::guard::Policies;
 use crate::store::DataDirectory;
-use crate::time::brief;
 
 /// A reason for which a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +18,14 @@ pub enum AnswerError {
     /// No such question waits.
     #[error("no question `{0}` is open. Each lives for ten minutes and is answered once")]
     NotOpen(String),
+    /// It is not a plain command on one server.
+    #[error(
+        "`--always` is for one plain command on one server: no list, shell, interpreter or sudo, and no option as its first word"
+    )]
+    NotAlways,
+    /// No such command is remembered.
+    #[error("`{0}` is not remembered there; `approve` lists those that are")]
+    NotRemembered(String),
     /// A program runs this command.
     #[error("`{0}` is for a person at a terminal")]
     NoTerminal(&'static str),
@@ -42,17 +48,36 @@ pub fn list(config: &Config, out: &mut impl Write) -> Result<(), AnswerError> {
         writeln!(out, "no question is open")?;
     }
     for (id, question) in open {
-        write!(out, "{id}  {}", shown(&question))?;
+        write!(out, "{id}  {}", question.in_lines())?;
+    }
+    for (alias, usual) in Policies::open(&data).rules()?.always {
+        writeln!(out, "never asked on {alias}: {}", usual.join(", "))?;
     }
     Ok(())
 }
 
+/// Has such commands asked about again on a server.
+pub fn forget(
+    config: &Config,
+    alias: &str,
+    command: &str,
+    out: &mut impl Write,
+) -> Result<(), AnswerError> {
+    let data = DataDirectory::existing(&config.data_dir);
+    if !Policies::open(&data).forget(alias, command)? {
+        return Err(AnswerError::NotRemembered(command.to_owned()));
+    }
+    writeln!(out, "asked about again on {alias}: {command}")?;
+    Ok(())
+}
+
 /// Answers a question. A yes is typed at a terminal, after the question was shown. The audit trail has both
-/// answers.
+/// answers. `always` also lets such commands through from now on.
 pub fn answer(
     config: &Config,
     id: &str,
     answer: PersonAnswer,
+    always: bool,
     out: &mut impl Write,
 ) -> Result<(), AnswerError> {
     let data = DataDirectory::existing(&config.data_dir);
@@ -60,11 +85,22 @@ pub fn answer(
     let not_open = || AnswerError::NotOpen(id.to_owned());
     let mut open = questions.list()?.into_iter();
     let (_, question) = open.find(|(one, _)| one == id).ok_or_else(not_open)?;
-    write!(out, "{}", shown(&question))?;
+    write!(out, "{}", question.in_lines())?;
+    if always && (question.servers.len() != 1 || question.always.is_none()) {
+        return Err(AnswerError::NotAlways);
+    }
     if answer == PersonAnswer::Yes {
         confirm("approve", "approved", out)?;
     }
     record(config, AT_TERMINAL, id, answer)?;
+    if let Some(usual) = question.always.as_deref().filter(|_| always) {
+        Policies::open(&data).let_through(&question.servers, Some(usual))?;
+        writeln!(
+            out,
+            "not asked again on {}: {usual} …",
+            question.servers.concat()
+        )?;
+    }
     let done = match answer {
         PersonAnswer::Yes if question.is_of_task => "approved; the task begins",
         PersonAnswer::Yes => "approved; the call may be made again now",
@@ -100,32 +136,6 @@ pub fn record(
     let is_first = matches!(answered, Ok(Some(_)));
     call.end(if is_first { "ok" } else { "error" })?;
     answered?.map(|_| ()).ok_or_else(not_open)
-}
-
-/// A question with all that a person has to know, in lines.
-fn shown(question: &PersonQuestion) -> String {
-    let mut text = format!("{}\n", question.text);
-    // Writing to a string cannot fail.
-    for line in question.details.lines() {
-        let _ = writeln!(text, "    {line}");
-    }
-    let by = question.asked_by.as_ref().map(ToString::to_string);
-    for (label, fact) in [
-        ("rule", question.rule.as_deref()),
-        ("reason", question.reason.as_deref()),
-        ("asked by", by.as_deref()),
-    ] {
-        if let Some(fact) = fact {
-            let _ = writeln!(text, "  {label}: {fact}");
-        }
-    }
-    let left = brief(question.time_left());
-    let _ = writeln!(
-        text,
-        "  asked {} ago, open for {left}",
-        question.asked_at.age()
-    );
-    readable(&text).into_owned()
 }
 
 /// Takes a typed yes of a person at a terminal; without one, nothing is `done` by the command `name`.

@@ -1,12 +1,14 @@
 //! A question to a person, and the answer to it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::LIFE;
 use crate::actor::Actor;
-use crate::time::Timestamp;
+use crate::readable::readable;
+use crate::time::{Timestamp, brief};
 
 /// The answer of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,28 @@ impl PersonQuestion {
     /// The time for which it can still be answered; zero once it has expired.
     pub fn time_left(&self) -> Duration {
         LIFE.saturating_sub(self.asked_at.elapsed())
+    }
+
+    /// All that a person has to know, in lines that can be shown.
+    pub fn in_lines(&self) -> String {
+        let mut text = format!("{}\n", self.text);
+        // Writing to a string cannot fail.
+        for line in self.details.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        let by = self.asked_by.as_ref().map(ToString::to_string);
+        for (label, fact) in [
+            ("rule", self.rule.as_deref()),
+            ("reason", self.reason.as_deref()),
+            ("asked by", by.as_deref()),
+        ] {
+            if let Some(fact) = fact {
+                let _ = writeln!(text, "  {label}: {fact}");
+            }
+        }
+        let (age, left) = (self.asked_at.age(), brief(self.time_left()));
+        let _ = writeln!(text, "  asked {age} ago, open for {left}");
+        readable(&text).into_owned()
     }
 
     pub(super) fn is_expired(&self) -> bool {

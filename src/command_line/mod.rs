@@ -23,7 +23,10 @@ use crate::install;
 use crate::web::WebCommand;
 pub use documents::help;
 use documents::settings;
-use options::{DoctorOptions, InstallOptions, ResumeOptions, StopOptions, UninstallOptions};
+use options::{
+    ApproveOptions, DoctorOptions, InstallOptions, PermissionsOptions, ResumeOptions, StopOptions,
+    UninstallOptions,
+};
 pub use run::{reach_keyring, run};
 pub use welcome::welcome;
 
@@ -66,6 +69,8 @@ pub enum Command {
     Install(InstallOptions),
     /// List them, or take it out of one again
     Uninstall(UninstallOptions),
+    /// Print a client's own list of the tools that it need not ask about
+    Permissions(PermissionsOptions),
     /// Show the tools at work on an embedded SSH server
     Demo,
     /// Check settings, data directory and every server
@@ -86,10 +91,7 @@ pub enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     /// List what waits for a person's yes, or say yes to it, at a terminal
-    Approve {
-        /// The question's ID
-        id: Option<String>,
-    },
+    Approve(ApproveOptions),
     /// Say no to what waits for a person's yes
     Deny {
         /// The question's ID

@@ -1,9 +1,9 @@
-//! The options of `install`, `uninstall`, `doctor`, `stop` and `resume`.
+//! The options of `install`, `uninstall`, `permissions`, `doctor`, `approve`, `stop` and `resume`.
 
 use clap::Args;
 
 use crate::config::Overrides;
-use crate::install::{InstallRequest, NAME, client_names};
+use crate::install::{InstallRequest, NAME, Tier, client_names};
 
 /// The client and the entry that a command is about.
 #[derive(Debug, Args)]
@@ -21,12 +21,19 @@ struct EntryOptions {
 
 /// The options of `install`.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub struct InstallOptions {
     #[command(flatten)]
     entry: EntryOptions,
     /// Show the registration, and change nothing
     #[arg(long)]
     print: bool,
+    /// Also add the client's own rules against raw ssh, scp and sftp, and against approve, deny and resume
+    #[arg(long, requires = "client")]
+    deny_ssh: bool,
     /// Take the place and settings of the Node original, unasked
     #[arg(long, conflicts_with = "no_take_over")]
     take_over: bool,
@@ -42,6 +49,19 @@ pub struct UninstallOptions {
     entry: EntryOptions,
 }
 
+/// The options of `permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsOptions {
+    /// The client: claude-code, cursor, gemini-cli or codex
+    pub(super) client: String,
+    /// The tools that it need not ask about
+    #[arg(long, value_enum, default_value_t = Tier::Read)]
+    pub(super) tier: Tier,
+    /// The server's name there
+    #[arg(long, help = format!("The server's name there [default: {NAME}]"))]
+    pub(super) name: Option<String>,
+}
+
 /// The options of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorOptions {
@@ -51,6 +71,24 @@ pub struct DoctorOptions {
     /// The server's name there
     #[arg(long, requires = "client")]
     name: Option<String>,
+}
+
+/// The options of `approve`.
+#[derive(Debug, Args)]
+pub struct ApproveOptions {
+    /// The question's ID; with --forget, the server's alias
+    pub(super) id: Option<String>,
+    /// Let such commands through on that server from now on: the program with its first word
+    #[arg(long, requires = "id")]
+    pub(super) always: bool,
+    /// Ask again about such commands
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "id",
+        conflicts_with = "always"
+    )]
+    pub(super) forget: Option<String>,
 }
 
 /// The options of `stop`.
@@ -90,6 +128,7 @@ impl InstallOptions {
         let decided = self.take_over || self.no_take_over;
         InstallRequest {
             prints: self.print,
+            denies_ssh: self.deny_ssh,
             takes_over: decided.then_some(self.take_over),
             ..self.entry.request(overrides)
         }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::documents::{completions, manual};
+use super::options::ApproveOptions;
 use super::{AuditCommand, Command};
 use crate::approval::{self, PersonAnswer};
 use crate::config::{Config, Overrides};
@@ -22,6 +23,10 @@ pub async fn run(command: Command, overrides: Overrides) -> Result<ExitCode, Str
         }
         Command::Uninstall(options) => {
             install::uninstall(&options.request(overrides)?, out).map_err(told)?;
+        }
+        Command::Permissions(asked) => {
+            install::permissions(&asked.client, asked.name.as_deref(), asked.tier, out)
+                .map_err(told)?;
         }
         Command::Demo => demo::run(out).await.map_err(told)?,
         Command::Doctor(options) => match options.request(overrides) {
@@ -46,11 +51,11 @@ pub async fn run(command: Command, overrides: Overrides) -> Result<ExitCode, Str
             quiet(show.run(load(&overrides)?, out).await)?;
         }
         Command::Audit(AuditCommand::Verify) => verify_audit(&Config::load(&overrides)?, out)?,
-        Command::Approve { id: None } => {
-            approval::list(&Config::load(&overrides)?, out).map_err(told)?;
+        Command::Approve(options) => approve(&Config::load(&overrides)?, &options, out)?,
+        Command::Deny { id } => {
+            let config = Config::load(&overrides)?;
+            approval::answer(&config, &id, PersonAnswer::No, false, out).map_err(told)?;
         }
-        Command::Approve { id: Some(id) } => answer(&overrides, &id, PersonAnswer::Yes)?,
-        Command::Deny { id } => answer(&overrides, &id, PersonAnswer::No)?,
         Command::Stop(stop) => {
             if !red_button::stop(load(&overrides)?, stop.what, out)
                 .await
@@ -81,9 +86,13 @@ fn told(problem: impl ToString) -> String {
     problem.to_string()
 }
 
-fn answer(overrides: &Overrides, id: &str, answer: PersonAnswer) -> Result<(), String> {
-    let config = Config::load(overrides)?;
-    approval::answer(&config, id, answer, &mut io::stdout()).map_err(told)
+fn approve(config: &Config, options: &ApproveOptions, out: &mut impl Write) -> Result<(), String> {
+    let done = match (&options.id, &options.forget) {
+        (Some(alias), Some(command)) => approval::forget(config, alias, command, out),
+        (Some(id), None) => approval::answer(config, id, PersonAnswer::Yes, options.always, out),
+        (None, _) => approval::list(config, out),
+    };
+    done.map_err(told)
 }
 
 fn verify_audit(config: &Config, out: &mut impl Write) -> Result<(), String> {

@@ -167,6 +167,8 @@ settings! {
         "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `apis`, `live`, `policy`, `admin`, separated by commas";
     "MCP_ACTOR" = "" => actor: Option<String> as PlainText, "actor",
         "the name under which tasks, the audit trail and answers to questions show who acts, beside the system user";
+    "MCP_NOTIFY_COMMAND" = "" => notify_command: Option<String> as PlainText, "notifyCommand",
+        "a program, with arguments if need be, that tells you of a question that waits for your yes: it gets a title and a text as its last arguments";
     "MCP_ALLOWED_ROOTS" = "" => allowed_roots: Vec<PathBuf> as Directories, "allowedRoots",
         "local directories that transfers stay inside, separated as in `PATH` or by commas; all but the data directory if empty";
     "MCP_SECRET_KEY" = "" => secret_key: Option<Secret> as SecretText, "secretKey",

@@ -21,6 +21,7 @@ impl Error {
             Self::Blocked { .. } => "POLICY_BLOCKED",
             Self::Declined { .. } => "DECLINED",
             Self::ApprovalPending { .. } => "APPROVAL_PENDING",
+            Self::ApprovalExpired { .. } => "APPROVAL_EXPIRED",
             Self::Held { .. } => "HELD",
             Self::ReadOnly { .. } => "READ_ONLY",
             Self::RefusedOn { reason, .. } => reason.code(),
@@ -94,9 +95,7 @@ impl Error {
             | Self::ReadOnly { advice, .. }
             | Self::OnlyByHand { advice, .. }
             | Self::ApprovalPending { advice, .. } => advice,
-            Self::Declined { .. } => {
-                "nothing was changed; leave it, and ask what they want instead"
-            }
+            Self::ApprovalExpired { .. } | Self::Declined { .. } => self.hint_on_agreement(),
             Self::OwnFile { .. } => {
                 "copy what is wanted of it elsewhere first, or ask the person who runs this"
             }
@@ -145,6 +144,16 @@ impl Error {
                 "do not start it again: task_wait still finds it while this server runs; free space meanwhile"
             }
             Self::Internal { .. } => "this is a bug; task_logs has the details",
+        }
+    }
+
+    /// The advice where a person has not agreed.
+    fn hint_on_agreement(&self) -> &'static str {
+        match self {
+            Self::ApprovalExpired { .. } => {
+                "nothing was done; tell the person, and call again once they are there"
+            }
+            _ => "nothing was changed; leave it, and ask what they want instead",
         }
     }
 
@@ -221,9 +230,6 @@ impl Error {
             Self::ApprovalPending { id, question, .. } => {
                 json!({ "approval": id, "question": question })
             }
-            Self::Held {
-                subject, by, since, ..
-            } => json!({ "subject": subject, "heldBy": by, "since": since }),
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
             Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
                 json!({ "alias": alias, "reason": reason })
@@ -232,6 +238,8 @@ impl Error {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }
             Self::RefusedOn { .. }
+            | Self::ApprovalExpired { .. }
+            | Self::Held { .. }
             | Self::Monitoring { .. }
             | Self::QueueFull { .. }
             | Self::RetryLimit { .. }
@@ -313,6 +321,10 @@ impl Error {
             Self::ChangedSince { path, left, actual } => {
                 json!({ "path": path, "left": left, "actual": actual })
             }
+            Self::Held {
+                subject, by, since, ..
+            } => json!({ "subject": subject, "heldBy": by, "since": since }),
+            Self::ApprovalExpired { id } => json!({ "approval": id }),
             Self::NothingToUndo { id } => json!({ "undone": id }),
             Self::Storage { path, reason, .. } => {
                 json!({ "path": path.display().to_string(), "reason": reason })

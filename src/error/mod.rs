@@ -197,6 +197,12 @@ pub enum Error {
         /// The way to answer it.
         advice: String,
     },
+    /// Nobody has answered in time whether a task may begin.
+    #[error("nobody agreed to task `{id}` within ten minutes")]
+    ApprovalExpired {
+        /// The task.
+        id: String,
+    },
     /// A person has stopped a server, or everything.
     #[error("{subject} is held by {by} since {since}")]
     Held {

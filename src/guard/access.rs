@@ -74,6 +74,29 @@ impl Access {
         !matches!(self, Self::ReadsHere | Self::AddsHere | Self::ChangesHere)
     }
 
+    /// Returns true if calls do more than read.
+    pub(crate) fn acts(self) -> bool {
+        !matches!(self, Self::ReadsHere | Self::ReadsServer)
+    }
+
+    /// Returns true if calls start no task, which would wait for a person itself.
+    pub(crate) fn is_asked_before(self) -> bool {
+        matches!(
+            self,
+            Self::AddsHere | Self::ChangesHere | Self::ConfiguresServer | Self::OpensTunnels
+        )
+    }
+
+    /// Returns true if calls may change which rules hold, or for which servers.
+    pub(crate) fn weakens(self) -> bool {
+        matches!(self, Self::ChangesHere | Self::ConfiguresServer)
+    }
+
+    /// Returns true if the argument `alias` of calls is a server's.
+    pub(crate) fn is_about_server(self) -> bool {
+        self.changes_server() || self == Self::ConfiguresServer
+    }
+
     /// Returns true if a person who holds everything holds such calls.
     pub(super) fn is_held(self) -> bool {
         !matches!(

@@ -1,9 +1,10 @@
-//! The guard: read-only servers, the command policy, and the local directories of transfers.
+//! The guard: read-only servers, the command policy, rules that ask a person, and the local directories of transfers.
 //!
 //! It is a guard rail and no sandbox: a program that runs on a server may do all that its user may.
 
 mod access;
 mod answers;
+mod asking;
 mod keys;
 mod policies;
 mod readonly;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::Error;
 use crate::held::Holds;
-use crate::policy::Refusal;
+use crate::policy::{Pattern, Refusal};
 use crate::sftp::{Roots, WriteCheck};
 use crate::shell::quote;
 use crate::ssh::Pool;
@@ -23,6 +24,7 @@ use crate::store::DataDirectory;
 use crate::store::servers::Servers;
 
 pub use access::Access;
+pub use asking::{AccessMode, WantedWork};
 pub use policies::{Policies, Rules};
 
 /// Decides what calls may do.
@@ -35,7 +37,7 @@ pub struct Guard {
     shown_keys: keys::ShownKeys,
     remembered: remembered::Remembered,
     names: tunnels::SeenNames,
-    holds: Holds,
+    holds: Arc<Holds>,
 }
 
 impl Guard {
@@ -51,7 +53,7 @@ impl Guard {
             shown_keys: keys::ShownKeys::default(),
             remembered: remembered::Remembered::default(),
             names: tunnels::SeenNames::default(),
-            holds: Holds::of(data),
+            holds: Arc::new(Holds::of(data)),
             policies: Policies::open(data),
             roots: Roots::new(&config.allowed_roots).without(data.path()),
             config,
@@ -59,6 +61,21 @@ impl Guard {
         };
         guard.remember_read_only();
         guard
+    }
+
+    /// The same guard with other rules for commands: these are refused, and nothing else.
+    fn with_block_rules(&self, rules: Vec<Pattern>) -> Self {
+        Self {
+            config: Arc::clone(&self.config),
+            servers: Arc::clone(&self.servers),
+            pool: self.pool.clone(),
+            policies: self.policies.with_block_rules(rules),
+            roots: self.roots.clone(),
+            shown_keys: keys::ShownKeys::default(),
+            remembered: remembered::Remembered::default(),
+            names: tunnels::SeenNames::default(),
+            holds: Arc::clone(&self.holds),
+        }
     }
 
     /// The command policy.

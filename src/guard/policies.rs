@@ -1,12 +1,15 @@
 //! The stored command policy: `policies.json`.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::asking::{AccessMode, AskingRules};
 use crate::error::Error;
 use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy, TunnelRule};
 use crate::store::{DataDirectory, Document, Version};
@@ -24,6 +27,15 @@ struct PolicyFile {
     /// The rules for tunnels.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     tunnels: Vec<String>,
+    /// The rules for calls that a person has to agree to.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    ask: Vec<String>,
+    /// The modes of servers and tags.
+    #[serde(skip_serializing_if = "IndexMap::is_empty", default)]
+    modes: IndexMap<String, AccessMode>,
+    /// Programs with their first words that a person lets through for good, by alias.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    always: BTreeMap<String, Vec<String>>,
     /// Fields that this version does not know.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -51,6 +63,8 @@ pub struct Policies {
     state: Mutex<FileState>,
     /// The rules that hold if there is no file.
     default: OnceLock<Arc<ActiveRules>>,
+    /// Rules that hold whatever the file says.
+    fixed: Option<Arc<ActiveRules>>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +83,7 @@ struct FileState {
 struct ActiveRules {
     written: PolicyFile,
     policy: Arc<Policy>,
+    asking: Arc<AskingRules>,
 }
 
 /// The rules as they are written.
@@ -81,6 +96,15 @@ pub struct Rules {
     /// The rules for the places that tunnels lead to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tunnels: Vec<String>,
+    /// The rules for calls that a person has to agree to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ask: Vec<String>,
+    /// The modes of servers and tags.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub modes: IndexMap<String, AccessMode>,
+    /// The commands that a person lets through for good, by server.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub always: BTreeMap<String, Vec<String>>,
     /// The problem with the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -95,6 +119,7 @@ impl Policies {
             data: data.clone(),
             state: Mutex::default(),
             default: OnceLock::new(),
+            fixed: None,
         };
         // An error is reported when rules are needed.
         policies.look(&mut lock(&policies.state));
@@ -105,6 +130,27 @@ impl Policies {
     /// while it is unknown what is refused.
     pub fn current(&self) -> Result<Arc<Policy>, Error> {
         Ok(Arc::clone(&self.active()?.0.policy))
+    }
+
+    /// The rules that ask.
+    pub(super) fn asking(&self) -> Result<Arc<AskingRules>, Error> {
+        Ok(Arc::clone(&self.active()?.0.asking))
+    }
+
+    /// The same file with other rules for commands: these are refused, and nothing else.
+    pub(super) fn with_block_rules(&self, rules: Vec<Pattern>) -> Self {
+        let active = ActiveRules {
+            written: PolicyFile::default(),
+            policy: Arc::new(Policy::new(rules, Vec::new())),
+            asking: Arc::default(),
+        };
+        Self {
+            document: self.document.clone(),
+            data: self.data.clone(),
+            state: Mutex::default(),
+            default: OnceLock::new(),
+            fixed: Some(Arc::new(active)),
+        }
     }
 
     /// The rules that hold, as they are written.
@@ -121,6 +167,9 @@ impl Policies {
             blocklist: written.blocklist(),
             allowlist: written.allowlist,
             tunnels: written.tunnels,
+            ask: written.ask,
+            modes: written.modes,
+            always: written.always,
             problem,
         })
     }
@@ -135,6 +184,9 @@ impl Policies {
 
     /// The rules that hold, and the problem with the file if they are older than it.
     fn active(&self) -> Result<(Arc<ActiveRules>, Option<Error>), Error> {
+        if let Some(fixed) = &self.fixed {
+            return Ok((Arc::clone(fixed), None));
+        }
         let mut state = lock(&self.state);
         self.look(&mut state);
         match (&state.good, &state.problem) {
@@ -199,7 +251,10 @@ impl Policies {
             self.parse_rules(&written.allowlist, Pattern::parse)?,
         );
         let tunnels = self.parse_rules(&written.tunnels, TunnelRule::parse)?;
+        let asking = AskingRules::parse(&written.ask, &written.modes, &written.always);
+        let asking = asking.map_err(|problem| self.document.failure("read", problem))?;
         Ok(ActiveRules {
+            asking: Arc::new(asking),
             written,
             policy: Arc::new(policy.with_tunnels(tunnels)),
         })
@@ -227,17 +282,56 @@ impl Policies {
         })
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<String>) -> bool) -> Result<bool, Error> {
-        // The rules that hold are no longer in the file, and writing it would lose them.
-        if self.document.version().is_none() && lock(&self.state).good.is_some() {
-            return Err(self.missing());
+    /// Lets such commands through on a server, unasked from now on.
+    fn remember(&self, alias: &str, usual: &str) -> Result<(), Error> {
+        self.refuse_if_missing()?;
+        self.document.update(|written: &mut PolicyFile| {
+            let known = written.always.entry(alias.to_owned()).or_default();
+            if !known.iter().any(|one| one == usual) {
+                known.push(usual.to_owned());
+            }
+        })
+    }
+
+    /// Lets such commands through, if they are for one server, and such as can be.
+    pub fn let_through(&self, servers: &[String], usual: Option<&str>) -> Result<bool, Error> {
+        match (servers, usual) {
+            ([alias], Some(usual)) => self.remember(alias, usual).map(|()| true),
+            _ => Ok(false),
         }
+    }
+
+    /// Has such commands asked again. Returns true if they were remembered.
+    pub fn forget(&self, alias: &str, usual: &str) -> Result<bool, Error> {
+        self.refuse_if_missing()?;
+        self.document.update(|written: &mut PolicyFile| {
+            let Some(known) = written.always.get_mut(alias) else {
+                return false;
+            };
+            let before = known.len();
+            known.retain(|one| one != usual);
+            let is_forgotten = known.len() < before;
+            written.always.retain(|_, known| !known.is_empty());
+            is_forgotten
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<String>) -> bool) -> Result<bool, Error> {
+        self.refuse_if_missing()?;
         self.document.update(|written: &mut PolicyFile| {
             let mut rules = written.blocklist();
             let is_changed = change(&mut rules);
             written.blocklist = Some(rules);
             is_changed
         })
+    }
+
+    fn refuse_if_missing(&self) -> Result<(), Error> {
+        // The rules that hold are no longer in the file, and writing it would lose them.
+        if self.document.version().is_none() && lock(&self.state).good.is_some() {
+            return Err(self.missing());
+        }
+        Ok(())
     }
 
     fn parse_rules<R, P: Display>(

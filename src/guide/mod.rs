@@ -28,6 +28,7 @@ guides! {
     shells
     sudo
     watching
+    asking
     fleet
     security
     promises

@@ -64,6 +64,16 @@ pub enum InstallError {
     /// The settings could not be read.
     #[error("{0}")]
     Settings(String),
+    /// The client documents no rules against commands.
+    #[error(
+        "{0} documents no rules of its own against commands; claude-code, cursor, gemini-cli and codex do"
+    )]
+    NoDenyRules(&'static str),
+    /// The client documents no list of tools.
+    #[error(
+        "{0} documents no list of tools of its own; claude-code, cursor, gemini-cli and codex do"
+    )]
+    NoPermissions(&'static str),
     /// A file could not be read or written.
     #[error(transparent)]
     Storage(#[from] Error),

@@ -168,6 +168,45 @@ pub struct Before {
     pub text: Option<String>,
 }
 
+/// A file of a client beside its configuration.
+#[derive(Debug)]
+pub struct TextFile {
+    /// The path of the file.
+    pub path: PathBuf,
+    text: Option<String>,
+}
+
+impl TextFile {
+    /// Reads a file, which may be missing.
+    pub fn read(path: PathBuf) -> Result<Self, InstallError> {
+        let text = read(&path)?;
+        Ok(Self { path, text })
+    }
+
+    /// The text of the file; empty if there is none.
+    pub fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
+
+    /// The error about a text that cannot be changed safely.
+    pub fn broken(&self, reason: String) -> InstallError {
+        broken(&self.path, reason)
+    }
+
+    /// Replaces the text, unless another program has changed the file meanwhile. The text before the first change is
+    /// kept beside it.
+    pub fn replace(&self, text: &str) -> Result<(), InstallError> {
+        if read(&self.path)? != self.text {
+            return Err(InstallError::Changed(self.path.clone()));
+        }
+        let backup = sibling(&self.path, BEFORE);
+        if let Some(present) = self.text.as_ref().filter(|_| !backup.exists()) {
+            write(&backup, present, &self.path)?;
+        }
+        write(&resolved(&self.path)?, text, &self.path)
+    }
+}
+
 fn read(path: &Path) -> Result<Option<String>, InstallError> {
     match small_file::read_up_to(path, LONGEST) {
         Ok(bytes) => match String::from_utf8(bytes) {

@@ -5,12 +5,14 @@
 
 mod client;
 mod clients;
+mod deny;
 mod document;
 mod error;
 mod file;
 mod launch;
 mod list;
 mod original;
+mod permissions;
 mod places;
 mod plan;
 mod removal;
@@ -18,6 +20,7 @@ mod request;
 mod start;
 
 use std::io::Write;
+use std::path::Path;
 
 use indexmap::IndexMap;
 use similar::TextDiff;
@@ -25,11 +28,13 @@ use similar::TextDiff;
 use crate::error::Error;
 use client::Client;
 pub use clients::names as client_names;
+use deny::DenyPlan;
 use document::{ConfigDocument, Edit, Format};
 pub use error::InstallError;
 use file::Configuration;
 pub use launch::{this_program, typed_command};
 pub use original::is_left_over;
+pub use permissions::{Tier, permissions};
 use places::Places;
 use plan::Plan;
 use removal::Removal;
@@ -49,6 +54,10 @@ pub fn install(request: &InstallRequest, out: &mut impl Write) -> Result<(), Ins
         return say(out, &list::clients(&places, request));
     };
     let configuration = Configuration::read(client, &places)?;
+    let denied = request.denies_ssh;
+    let denied = denied
+        .then(|| DenyPlan::make(client, &places))
+        .transpose()?;
     let plan = Plan::make(request, &configuration, &places)?;
     let after = configuration.edited(&plan.name, Edit::Put(&plan.fields))?;
     let told = if after == configuration.text() {
@@ -59,12 +68,37 @@ pub fn install(request: &InstallRequest, out: &mut impl Write) -> Result<(), Ins
             configuration.path.display()
         )
     } else if request.is_dry {
-        return say(out, &difference(&configuration, &after));
+        let of_rules = denied.as_ref().map(difference_of_rules);
+        let told = difference(&configuration, &after) + &of_rules.unwrap_or_default();
+        return say(out, &(told + NOT_WRITTEN));
     } else {
         configuration.replace(Some(&after), configuration.wants_backup())?;
         registered(&configuration, &plan)
     };
+    // Read again: some clients keep their rules in the same file.
+    let denied = denied
+        .map(|_| DenyPlan::make(client, &places))
+        .transpose()?;
+    let of_rules = denied.map(|denied| deny(client, &denied)).transpose()?;
+    let told = told + &of_rules.unwrap_or_default();
     say(out, &(told + &list::remaining_originals(&places)))
+}
+
+/// Writes a client's rules against walking around this program, and says so.
+fn deny(client: &Client, denied: &DenyPlan) -> Result<String, InstallError> {
+    if denied.after != denied.file.text() {
+        denied.file.replace(&denied.after)?;
+    }
+    Ok(format!(
+        "{} refuses ssh, scp, sftp and this program's own approve, deny and resume by its rules in {}. They are a \
+         guard rail: a script may still run them.\n",
+        client.title,
+        denied.file.path.display()
+    ))
+}
+
+fn difference_of_rules(denied: &DenyPlan) -> String {
+    lines_changed(&denied.file.path, denied.file.text(), &denied.after)
 }
 
 fn registered(configuration: &Configuration, plan: &Plan) -> String {
@@ -103,7 +137,7 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
     let removal = Removal::make(&configuration, name, entry)?;
     if request.is_dry {
         let after = removal.after.as_deref().unwrap_or_default();
-        let mut told = difference(&configuration, after);
+        let mut told = difference(&configuration, after) + NOT_WRITTEN;
         if removal.after.is_none() {
             told += "The file would go as well.\n";
         }
@@ -144,11 +178,17 @@ fn snippet(
     Ok(snippet.expect("an entry can be put into an empty configuration"))
 }
 
+/// The end of a preview.
+const NOT_WRITTEN: &str = "\nNothing was written.\n";
+
 fn difference(configuration: &Configuration, after: &str) -> String {
-    let shown = configuration.path.display().to_string();
-    let difference = TextDiff::from_lines(configuration.text(), after);
-    let difference = difference.unified_diff().header(&shown, &shown).to_string();
-    difference + "\nNothing was written.\n"
+    lines_changed(&configuration.path, configuration.text(), after)
+}
+
+fn lines_changed(path: &Path, before: &str, after: &str) -> String {
+    let shown = path.display().to_string();
+    let difference = TextDiff::from_lines(before, after);
+    difference.unified_diff().header(&shown, &shown).to_string()
 }
 
 fn say(out: &mut impl Write, text: &str) -> Result<(), InstallError> {

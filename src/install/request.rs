@@ -26,6 +26,8 @@ pub struct InstallRequest {
     pub prints: bool,
     /// `--dry-run`: show the changes and make none.
     pub is_dry: bool,
+    /// `--deny-ssh`: also add the client's own rules against walking around this program.
+    pub denies_ssh: bool,
     /// `--take-over`, `--no-take-over`
     pub takes_over: Option<bool>,
     /// The settings for the entry: `--data-dir`, `--sync-timeout`, `--env-file`

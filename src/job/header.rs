@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::agreement::Agreement;
 use super::ending::Ending;
 use super::id::JobId;
 use super::status::Status;
@@ -60,6 +61,10 @@ pub struct Header {
     pub owner: Option<String>,
     /// The one who wanted it.
     pub actor: Option<Actor>,
+    /// The reason that the caller gave for it.
+    pub reason: Option<String>,
+    /// The agreement of a person, if it needs one.
+    pub approval: Option<Agreement>,
 
     /// The reason for which it did not end well.
     pub error: Option<String>,
@@ -104,6 +109,8 @@ impl Header {
             reminder_at: None,
             owner: None,
             actor: None,
+            reason: None,
+            approval: None,
             error: None,
             error_code: None,
             error_details: None,
@@ -113,6 +120,15 @@ impl Header {
             crashed_at: None,
             can_retry: None,
         }
+    }
+
+    /// Returns whether it waits for a person's yes.
+    pub fn is_waiting(&self) -> bool {
+        let waits = self
+            .approval
+            .as_ref()
+            .is_some_and(|agreement| agreement.by.is_none());
+        self.status == Status::Pending && waits
     }
 
     /// Sets the status and the times that go with it.

@@ -2,6 +2,7 @@
 //!
 //! Each kind of job has a file in `kind`.
 
+mod agreement;
 mod answer;
 mod cancel_requests;
 mod children;
@@ -21,6 +22,7 @@ mod page;
 mod poll;
 mod printed;
 mod query;
+mod questions;
 mod queue;
 mod record;
 mod runner;

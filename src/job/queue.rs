@@ -25,7 +25,11 @@ use crate::sync::lock;
 const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have run, or be running still. \
     task_output has what it had printed";
 
-/// The detached jobs that a process takes over.
+/// The reason of a task that waited for a yes and cannot be begun by another process.
+const NOT_BEGUN: &str = "the process that waited for a person's yes is gone, and the record does not hold all that it \
+    takes; nothing was done: call again";
+
+/// The detached jobs that a process takes over, and those that wait for a person's yes.
 pub type AdoptedJobs = mpsc::UnboundedReceiver<Arc<Job>>;
 
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
@@ -182,7 +186,7 @@ impl Queue {
         let mut state = self.state();
         let live: Vec<_> = jobs(&state.entries)
             .filter(|job| job.status.is_live() && job.owner.as_deref() == Some(self.owner.id()))
-            .filter(|job| !job.is_on_server())
+            .filter(|job| !job.outlives_its_process())
             .cloned()
             .collect();
         let ids: Vec<_> = live.iter().map(|job| job.id.clone()).collect();
@@ -245,12 +249,13 @@ impl Queue {
                 && self.is_orphan(job)
             {
                 let orphan = Arc::make_mut(job);
-                if orphan.is_on_server() {
+                if orphan.outlives_its_process() {
                     orphan.owner = Some(self.owner.id().to_owned());
                     tracing::info!("task {} is looked after by this process now", orphan.id);
                     adopted.push(Arc::clone(job));
                 } else {
-                    orphan.crash(LEFT_BEHIND);
+                    let waited = orphan.is_waiting();
+                    orphan.crash(if waited { NOT_BEGUN } else { LEFT_BEHIND });
                     crashed.push(orphan.id.clone());
                     tracing::warn!(
                         "task {} was left behind by a process that is gone",

@@ -175,6 +175,12 @@ impl Job {
         })
     }
 
+    /// Returns whether another process can go on with it once its own is gone.
+    pub fn outlives_its_process(&self) -> bool {
+        let is_whole = self.masked.is_none() && self.again().is_ok();
+        self.is_on_server() || self.is_waiting() && is_whole
+    }
+
     /// The record as the queue keeps it.
     pub(super) fn shortened(&self) -> Self {
         let mut short = self.clone();
@@ -267,6 +273,15 @@ impl Job {
         let time = brief(self.created_at.elapsed());
         let mut text = AnswerText::of(self, format!("{} for {time}", self.status));
         let results = self.outcome.results();
+        if let Some(agreement) = self.approval.as_ref().filter(|_| self.is_waiting()) {
+            text.remark("waits for a person's yes");
+            text.note(format!(
+                "Nothing was done: `{}` asks for it. It begins once they agree; tell them to run `{}` at a terminal \
+                 within ten minutes. task_wait takes it up, task_cancel withdraws it. Do not look for another way.",
+                agreement.rule, agreement.approve
+            ));
+            return text.end();
+        }
         match (results.progress(), so_far.lines) {
             (Some(progress), _) => text.remark(&progress),
             (None, 0) if so_far.last.is_empty() => text.remark("no output so far"),

@@ -8,8 +8,9 @@ use tokio::sync::{Notify, watch};
 
 use super::cancel_requests::CancelRequests;
 use super::clear::clear;
+use super::header::Header;
 use super::id::JobId;
-use super::kind::{Context, JobStart, Spec};
+use super::kind::{Context, JobStart, Spec, hide_text};
 use super::outputs::Outputs;
 use super::poll::PollTrigger;
 use super::printed::Printed;
@@ -19,6 +20,7 @@ use super::status::Status;
 use super::stop::StopSignal;
 use super::told::ToldEnds;
 use crate::actor::CurrentActor;
+use crate::approval::{OpenQuestions, PersonQuestion};
 use crate::config::Config;
 use crate::error::Error;
 use crate::fault::caught;
@@ -37,6 +39,9 @@ const FOREIGN_INTERVAL: Duration = Duration::from_millis(250);
 /// The time allowed for `task_cancel` to see the end: the processes are given 3 s, and twice at most it
 /// waits 3 s for a channel over which to end them.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The interval at which it is looked whether questions have changed.
+const QUESTIONS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The interval at which outputs are swept while no job ends.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
@@ -59,6 +64,7 @@ struct Engine {
     actor: CurrentActor,
     live: Mutex<HashMap<JobId, RunningJob>>,
     told: ToldEnds,
+    questions: OpenQuestions,
     /// Notified when a job starts while none is live.
     busy: Arc<Notify>,
 }
@@ -70,12 +76,24 @@ pub struct JobHandle {
     pub(super) ended: watch::Receiver<Option<Arc<Job>>>,
     pub(super) trigger: Arc<PollTrigger>,
     link: Arc<TerminalLink>,
+    asked: Option<Arc<PersonQuestion>>,
 }
 
 impl JobHandle {
     /// The job's ID.
     pub fn id(&self) -> &JobId {
         &self.id
+    }
+
+    /// The question that was asked before it may begin.
+    pub fn asked(&self) -> Option<&Arc<PersonQuestion>> {
+        self.asked.as_ref()
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        // An engine that is gone has ended it, too.
+        let _ = self.ended.clone().wait_for(Option::is_some).await;
     }
 }
 
@@ -99,6 +117,8 @@ pub struct StartOptions {
     pub sudo: Option<String>,
     /// When to remind of it, from now.
     pub reminder: Option<Duration>,
+    /// The reason that the caller gives.
+    pub reason: Option<String>,
 }
 
 impl Drop for Engine {
@@ -132,11 +152,13 @@ impl Jobs {
             guard,
             live: Mutex::default(),
             told: ToldEnds::default(),
+            questions: OpenQuestions::of(data),
             busy: Arc::default(),
         }));
         tokio::spawn(Self::take_over(Arc::downgrade(&jobs.0), adopted));
         tokio::spawn(Self::heed_requests(Arc::downgrade(&jobs.0)));
         tokio::spawn(Self::sweep_outputs(Arc::downgrade(&jobs.0)));
+        tokio::spawn(Self::watch_questions(Arc::downgrade(&jobs.0)));
         Ok(jobs)
     }
 
@@ -177,6 +199,23 @@ impl Jobs {
                 busy.notified().await;
             }
             tokio::time::sleep(FOREIGN_INTERVAL).await;
+        }
+    }
+
+    /// Looks after questions whose processes are gone, whenever one is opened or answered.
+    async fn watch_questions(engine: Weak<Engine>) {
+        let mut seen = None;
+        while let Some(engine) = engine.upgrade() {
+            let jobs = Self(engine);
+            let version = jobs.0.questions.version();
+            if version.is_some() && seen != version {
+                seen = version;
+                if let Err(error) = jobs.tend_questions().await {
+                    tracing::warn!("open questions were not looked after: {error}");
+                }
+            }
+            drop(jobs);
+            tokio::time::sleep(QUESTIONS_INTERVAL).await;
         }
     }
 
@@ -226,11 +265,12 @@ impl Jobs {
         let mut job = Job::new(alias, &spec);
         job.sudo = options.sudo;
         job.reminder_at = options.reminder.map(|after| job.created_at.after(after));
+        job.reason = options.reason;
         self.launch(job, spec)
     }
 
     /// Starts a new job with the work of one that did not succeed.
-    pub async fn retry(&self, id: &JobId) -> Result<JobHandle, Error> {
+    pub async fn retry(&self, id: &JobId, reason: Option<String>) -> Result<JobHandle, Error> {
         let earlier = self.0.queue.get(id).await?;
         if !earlier.status.can_retry() {
             return Err(Error::NotRetryable {
@@ -256,6 +296,7 @@ impl Jobs {
         job.max_retries = earlier.max_retries;
         job.retried_from = Some(id.clone());
         job.sudo.clone_from(&earlier.sudo);
+        job.reason = reason;
         self.launch(job, spec)
     }
 
@@ -268,11 +309,29 @@ impl Jobs {
             self.0.guard.may_run_as(user, &commands)?;
         }
         job.actor = Some(self.0.actor.get());
+        let Header { alias, reason, .. } = &mut job.header;
+        if let Some(reason) = reason {
+            hide_text(alias, reason);
+        }
+        let question = self.question_before(&job, &spec)?;
+        if let Some(question) = &question {
+            job.approval = Some(self.agreement_to(&job, question));
+        }
         let job = self.0.queue.add(job)?;
-        Ok(self.run(job, spec, JobStart::Fresh))
+        if let Some(question) = &question
+            && let Err(error) = self.open_question(&job, question)
+        {
+            let mut job = Job::clone(&job);
+            job.close(error.clone().into());
+            self.0.queue.put(job);
+            return Err(error);
+        }
+        let handle = self.run(job, spec, JobStart::Fresh);
+        let asked = question.map(Arc::new);
+        Ok(JobHandle { asked, ..handle })
     }
 
-    /// Goes on with a detached job of a process that is gone.
+    /// Goes on with a detached job of a process that is gone, or waits for the yes to one that has not begun.
     fn adopt(&self, job: Arc<Job>) {
         if !job.status.is_live() {
             let jobs = self.clone();
@@ -280,7 +339,12 @@ impl Jobs {
             return;
         }
         let spec = job.spec.clone();
-        let handle = self.run(job, spec, JobStart::Adopted);
+        let start = if job.is_waiting() {
+            JobStart::Fresh
+        } else {
+            JobStart::Adopted
+        };
+        let handle = self.run(job, spec, start);
         if let Some(live) = self.live().get_mut(&handle.id) {
             live.handed_off = true;
         }
@@ -294,6 +358,7 @@ impl Jobs {
             ended,
             trigger: Arc::default(),
             link: Arc::default(),
+            asked: None,
         };
         let stop = StopSignal::default();
         let live = RunningJob {
@@ -310,7 +375,8 @@ impl Jobs {
         let link = Arc::clone(&handle.link);
         tokio::spawn(async move {
             // On the heap, because a spawned task is copied several times before it runs.
-            let work = Box::pin(jobs.work(&job, &spec, start, &stop, (&trigger, &link)));
+            let work = jobs.work_once_agreed(&job, &spec, start, &stop, (&trigger, &link));
+            let work = Box::pin(work);
             // A fault in the work must not leave a job that runs for ever.
             let job = caught(work)
                 .await
@@ -346,6 +412,28 @@ impl Jobs {
         match &job.sudo {
             Some(user) if job.fleet().is_none() => pool.elevated(&job.alias, user).await,
             _ => Ok(pool.clone()),
+        }
+    }
+
+    /// Does the work; where a person has to agree, once they have.
+    async fn work_once_agreed(
+        &self,
+        job: &Job,
+        spec: &Spec,
+        start: JobStart,
+        stop: &StopSignal,
+        ways: (&PollTrigger, &Arc<TerminalLink>),
+    ) -> Arc<Job> {
+        if !job.is_waiting() {
+            return self.work(job, spec, start, stop, ways).await;
+        }
+        match self.agreed(job, spec, stop).await {
+            Ok(agreed) => self.work(&agreed, spec, start, stop, ways).await,
+            Err(ending) => {
+                let mut job = job.clone();
+                job.close(ending);
+                self.0.queue.put(job)
+            }
         }
     }
 
@@ -552,6 +640,26 @@ impl Jobs {
     pub(super) fn host(&self, alias: &str) -> Option<String> {
         let server = self.0.pool.server(alias).ok()?;
         Some(server.host).filter(|host| !host.is_empty())
+    }
+
+    /// The questions to persons.
+    pub(super) fn questions(&self) -> &OpenQuestions {
+        &self.0.questions
+    }
+
+    /// The guard.
+    pub(super) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    /// The settings.
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The data directory.
+    pub(super) fn data(&self) -> &DataDirectory {
+        &self.0.data
     }
 
     /// The outputs.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
+use super::agreement::Agreement;
 use super::fields::take;
 use super::header::Header;
 use super::id::JobId;
@@ -47,6 +48,10 @@ struct Written<'a> {
     owner: &'a Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: &'a Option<Actor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: &'a Option<Agreement>,
     #[serde(flatten)]
     outcome: &'a Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +93,8 @@ impl Serialize for Job {
             reminder_at,
             owner,
             actor,
+            reason,
+            approval,
             error,
             error_code,
             error_details,
@@ -115,6 +122,8 @@ impl Serialize for Job {
             reminder_at,
             owner,
             actor,
+            reason,
+            approval,
             outcome: &self.outcome,
             error,
             error_code,

@@ -83,6 +83,7 @@ impl OpenShells {
 
     /// Opens a shell, and waits at most `wait` until it has come to rest.
     pub async fn open(&self, request: ShellRequest, wait: Duration) -> Result<ShellAnswer, Error> {
+        self.0.guard.holds().check(Some(&request.alias))?;
         self.check_room(&request)?;
         request.check(&self.0.guard)?;
         let (shell, answer) = LiveShell::start(request, &self.0.guard, wait).await?;
@@ -151,6 +152,12 @@ impl OpenShells {
     pub fn list(&self) -> Vec<ShellReport> {
         let live = lock(&self.0.live);
         live.values().map(|shell| shell.report()).collect()
+    }
+
+    /// The alias of the server on which a shell is open.
+    pub fn server_of(&self, name: &str) -> Option<String> {
+        let live = lock(&self.0.live);
+        live.get(name).map(|shell| shell.alias.clone())
     }
 
     fn get(&self, name: &str) -> Result<Arc<LiveShell>, Error> {

@@ -69,7 +69,7 @@ impl ObservedTask {
             error: error.map(|error| shown(error, TEXT)),
             parent: job.parent.clone(),
             is_question: job.is_question(),
-            depends_on: (job.status.is_live() && !job.is_on_server())
+            depends_on: (job.status.is_live() && !job.outlives_its_process())
                 .then(|| job.owner.clone().unwrap_or_default()),
         }
     }

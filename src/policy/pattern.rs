@@ -88,7 +88,7 @@ impl Pattern {
     }
 
     /// Returns true if the rule is about the program of this name.
-    pub(super) fn is_about(&self, name: &str) -> bool {
+    pub(crate) fn is_about(&self, name: &str) -> bool {
         self.program.iter().any(|choice| choice.is_named(name))
     }
 

@@ -96,7 +96,7 @@ impl ServerHandler for Handler {
     async fn call_tool(
         &self,
         mut request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let callable = self.callable(&request.name)?;
         if let Some(client) = context.client_info() {
@@ -106,11 +106,16 @@ impl ServerHandler for Handler {
             tools::settle(&callable.0.input_schema, arguments);
         }
         let gated = self.gated(callable, request.arguments.as_ref());
+        let facts = self.facts_of(&mut request);
+        context.extensions.insert(facts);
         let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
         let call = async move {
-            tools
-                .call(ToolCallContext::new(&app, request, context))
-                .await
+            let mut context = ToolCallContext::new(&app, request, context);
+            // On the heap: seldom is anybody asked.
+            match Box::pin(tools.ask_first(&app, &mut context)).await {
+                Some(answer) => answer,
+                None => tools.call(context).await,
+            }
         };
         gated.pass(&self.app, call).await
     }
@@ -120,7 +125,13 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut result = ListToolsResult::with_all_items(self.tools.list_all());
+        // Rules that cannot be read refuse every call, whatever is listed.
+        let listed = if self.app.guard().asks_anything().unwrap_or(true) {
+            self.tools.list_with_reason()
+        } else {
+            self.tools.list_all()
+        };
+        let mut result = ListToolsResult::with_all_items(listed);
         result.ttl_ms = freshness::of_constant(&context);
         Ok(result)
     }

@@ -7,7 +7,7 @@
 //! | [`argument`], [`options`] | the arguments of programs, as far as the text tells them, and the options among them |
 //! | [`wrapper`] | commands that run the command behind them: `sudo`, `env`, `nice` |
 //! | [`streaming`], [`background`] | commands that never end, and processes that outlive their command |
-//! | [`reading`] | commands that only read |
+//! | [`reading`], [`usual`] | commands that only read; the form by which a command is remembered |
 //! | [`mod@quote`] | quoting of a word |
 
 pub(crate) mod argument;
@@ -18,12 +18,14 @@ mod quote;
 mod reading;
 mod streaming;
 pub(crate) mod syntax;
+mod usual;
 pub(crate) mod wrapper;
 
 pub(crate) use background::leaves_behind;
 pub(crate) use quote::{quote, quote_to_type};
 pub(crate) use reading::only_reads;
 pub(crate) use streaming::is_streaming;
+pub(crate) use usual::usual_form;
 
 /// Bytes of a text that is parsed.
 pub(crate) const MAX_TEXT: usize = 1024 * 1024;

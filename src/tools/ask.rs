@@ -3,19 +3,15 @@
 //! A client that can ask is told to: within the call, or, in the stateless era, by an answer after which it
 //! calls again. Of any other client, the question waits until a person answers it at a terminal.
 
-use rmcp::RoleServer;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::{
-    ClientResult, ElicitRequest, InputRequiredResult, InputResponses, ProtocolVersion,
-    ServerRequest,
-};
-use rmcp::service::{PeerRequestOptions, RequestContext};
+use rmcp::model::InputRequiredResult;
 
-use super::elicitation::{can_be_asked, form, input_required, is_yes, said_yes};
+use super::dialog::{DialogEnd, ask_client};
+use super::elicitation::{FormAnswer, brought_answer, calls_again, can_be_asked, input_required};
 use super::{Call, ProgressSource};
 use crate::app::App;
-use crate::approval::{LIFE, PersonAnswer, PersonQuestion, Standing};
+use crate::approval::{PersonAnswer, PersonQuestion, Standing, notify};
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::held::command_to_type;
@@ -23,21 +19,11 @@ use crate::readable::readable;
 use crate::secret::hide;
 
 /// The person behind a call.
-pub struct Person {
-    call: Call,
-    context: RequestContext<RoleServer>,
-    /// The question's state and the answers, if the client calls again with them.
-    brought: Option<(String, InputResponses)>,
-}
+pub struct Person(Call);
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Person {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, rmcp::ErrorData> {
-        let state = context.request_state.take();
-        Ok(Self {
-            call: Call::from_context_part(context)?,
-            context: context.request_context.clone(),
-            brought: state.zip(context.input_responses.take()),
-        })
+        Ok(Self(Call::from_context_part(context)?))
     }
 }
 
@@ -58,7 +44,7 @@ pub(super) enum IfUnasked {
 }
 
 /// The answer to a question.
-enum Answer {
+pub(super) enum Answer {
     Yes,
     /// The client is to ask, and to call again.
     AskFirst(InputRequiredResult),
@@ -72,64 +58,113 @@ impl App {
         question: Confirmation,
         action: impl Future<Output = Result<A, Error>>,
     ) -> Result<A, Error> {
-        match self.ask_person(person, question).await? {
+        match Box::pin(self.ask_person(person, question)).await? {
             Answer::Yes => action.await,
             Answer::AskFirst(question) => Ok(question.into()),
         }
     }
 
-    /// Asks the person. Every answer but a yes is an error.
-    async fn ask_person(&self, person: Person, question: Confirmation) -> Result<Answer, Error> {
+    /// Asks the person: by the client if it can, and wherever else they answer first. Every answer but a yes is an
+    /// error.
+    pub(super) async fn ask_person(
+        &self,
+        Person(call): Person,
+        question: Confirmation,
+    ) -> Result<Answer, Error> {
         // It does not pass the gate. In one line, nothing in it looks like another question.
         let text = readable(&hide(&question.text)).replace('\n', " ");
-        if !can_be_asked(&person.context) {
-            return match question.if_unasked {
-                IfUnasked::Act => Ok(Answer::Yes),
-                IfUnasked::Wait => self.ask_at_terminal(text).await,
-            };
+        let can_ask = can_be_asked(&call.context);
+        if !can_ask && question.if_unasked == IfUnasked::Act && !self.guard().asks_anything()? {
+            return Ok(Answer::Yes);
         }
-        if person.calls_again() {
-            return match person.brought {
-                Some((state, responses)) if self.asked().take(&state, &text) => {
-                    agreed(said_yes(&responses), text, "they said no")
+        let id = match self.open_question(&text).await? {
+            Standing::Answered(answer) => {
+                return agreed(answer == PersonAnswer::Yes, text, "they denied it");
+            }
+            Standing::Open(id) => id,
+        };
+        if !can_ask {
+            return Err(self.pending(id, text));
+        }
+        if calls_again(&call.context) {
+            return match &call.brought {
+                Some((state, responses)) if self.asked().take(state, &text) => {
+                    self.withdraw(&id).await?;
+                    let is_yes = matches!(brought_answer(responses), FormAnswer::Yes { .. });
+                    agreed(is_yes, text, "they said no")
                 }
-                _ => Ok(Answer::AskFirst(input_required(
-                    self.asked().add(&text),
-                    &text,
-                ))),
+                _ => {
+                    let state = self.asked().add(&text);
+                    Ok(Answer::AskFirst(input_required(state, &text, None)))
+                }
             };
         }
-        match person.ask(&text).await {
-            Some(is_yes) => agreed(is_yes?, text, "they said no"),
-            None => self.ask_at_terminal(text).await,
+        self.ask_within(&call, id, text).await
+    }
+
+    /// Has the client ask within this call.
+    async fn ask_within(&self, call: &Call, id: String, text: String) -> Result<Answer, Error> {
+        let withdrawn = async {
+            tokio::select! {
+                _ = self.open_questions().answered(&id) => {}
+                () = call.context.ct.cancelled() => {}
+            }
+        };
+        let asking = ask_client(&call.context, &text, None, withdrawn);
+        let waits = ProgressSource::Time("a question has been waiting for the person");
+        match call.reporting(&waits, || None, asking).await {
+            DialogEnd::Answered(answer) => {
+                self.withdraw(&id).await?;
+                let is_yes = matches!(answer, FormAnswer::Yes { .. });
+                agreed(is_yes, text, "they said no")
+            }
+            DialogEnd::Failed => Err(self.pending(id, text)),
+            DialogEnd::Withdrawn | DialogEnd::Expired => {
+                let (questions, asked) = (self.open_questions().clone(), id.clone());
+                let answered = blocking(move || questions.get(&asked)).await?;
+                self.withdraw(&id).await?;
+                match answered.and_then(|question| question.answer) {
+                    Some(answer) => agreed(answer == PersonAnswer::Yes, text, "they denied it"),
+                    None => agreed(false, text, "no answer came"),
+                }
+            }
         }
     }
 
-    /// Takes the answer that a person has given at a terminal, or leaves the question for one.
-    async fn ask_at_terminal(&self, text: String) -> Result<Answer, Error> {
+    /// Takes the answer that a person has given elsewhere, or opens the question for one.
+    async fn open_question(&self, text: &str) -> Result<Standing, Error> {
         let questions = self.open_questions().clone();
         let asked = PersonQuestion {
             asked_by: Some(self.actor().get()),
-            ..PersonQuestion::of(&text)
+            ..PersonQuestion::of(text)
         };
-        match blocking(move || questions.ask(asked)).await? {
-            Standing::Answered(answer) => {
-                agreed(answer == PersonAnswer::Yes, text, "they denied it")
-            }
-            Standing::Open(id) => Err(Error::ApprovalPending {
-                advice: self.how_to_approve(&id),
-                id,
-                question: text,
-            }),
+        let standing = blocking(move || questions.ask(asked)).await?;
+        if let Standing::Open(id) = &standing {
+            notify(
+                self.config(),
+                "A call waits for your yes",
+                &format!("{text}\n{id}"),
+            );
         }
+        Ok(standing)
     }
 
-    fn how_to_approve(&self, id: &str) -> String {
+    async fn withdraw(&self, id: &str) -> Result<(), Error> {
+        let (questions, id) = (self.open_questions().clone(), id.to_owned());
+        blocking(move || questions.withdraw(&id)).await
+    }
+
+    /// The refusal of a call whose question waits for a person at a terminal.
+    fn pending(&self, id: String, question: String) -> Error {
         let approve = command_to_type(&self.config().data_dir, &format!("approve {id}"));
-        format!(
-            "this client cannot ask; tell the person to run `{approve}` at a terminal within ten minutes, then call \
-             again with the same arguments. Do not look for another way"
-        )
+        Error::ApprovalPending {
+            advice: format!(
+                "this client cannot ask; tell the person to run `{approve}` at a terminal within ten minutes, then \
+                 call again with the same arguments. Do not look for another way"
+            ),
+            id,
+            question,
+        }
     }
 }
 
@@ -141,45 +176,4 @@ fn agreed(is_yes: bool, question: String, reason: &str) -> Result<Answer, Error>
         question,
         reason: reason.to_owned(),
     })
-}
-
-impl Person {
-    /// Returns true if the client asks between two calls, and not within one.
-    fn calls_again(&self) -> bool {
-        let version = self.context.protocol_version();
-        version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
-    }
-
-    /// Has the client ask within this call. `None` if it cannot.
-    async fn ask(&self, text: &str) -> Option<Result<bool, Error>> {
-        let declined = |reason: &str| {
-            Some(Err(Error::Declined {
-                question: text.to_owned(),
-                reason: reason.to_owned(),
-            }))
-        };
-        let request = ServerRequest::ElicitRequest(ElicitRequest::new(form(text)));
-        let peer = &self.context.peer;
-        let sent = peer.send_request_with_option(request, PeerRequestOptions::no_options());
-        let mut sent = sent.await.ok()?;
-        let answer = async {
-            tokio::select! {
-                answer = &mut sent.rx => Some(answer),
-                () = self.context.ct.cancelled() => None,
-                () = tokio::time::sleep(LIFE) => None,
-            }
-        };
-        let waits = ProgressSource::Time("a question has been waiting for the person");
-        match self.call.reporting(&waits, || None, answer).await {
-            Some(Ok(Ok(ClientResult::ElicitResult(result)))) => Some(Ok(is_yes(&result))),
-            // It says that it can ask, and fails to.
-            Some(_) => None,
-            None => {
-                let reason = "no answer came";
-                // A client that is gone is not told.
-                let _ = sent.cancel(Some(reason.to_owned())).await;
-                declined(reason)
-            }
-        }
-    }
 }

@@ -7,14 +7,18 @@ use regex::bytes::Regex;
 use rmcp::RoleServer;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
-use rmcp::service::Peer;
+use rmcp::model::{InputResponses, ProgressNotificationParam, ProgressToken, RequestId};
+use rmcp::service::{Peer, RequestContext};
 
 use super::NumberOfSeconds;
+use super::elicitation::{brought_answer, calls_again, can_be_asked, input_required};
+use super::reason::CallFacts;
 use super::sudo::SudoUser;
 use crate::app::App;
+use crate::approval::PersonQuestion;
 use crate::error::Error;
 use crate::fleet::{TargetExpression, Targets};
+use crate::fs::blocking;
 use crate::job::kind::fleet::{Brakes, Fleet, FleetOutcome};
 use crate::job::{Job, JobHandle, JobId, Jobs, OutputView, Spec, StartOptions, Stream};
 use crate::reply::Reply;
@@ -44,12 +48,20 @@ pub struct Call {
     takes_tasks: bool,
     /// The other user of its server as whom it runs.
     sudo: Option<String>,
+    pub(super) context: Box<RequestContext<RoleServer>>,
+    /// A question's state and the answers, if the client calls again with them.
+    pub(super) brought: Option<(String, InputResponses)>,
+    facts: CallFacts,
 }
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, rmcp::ErrorData> {
         let request = &context.request_context;
+        let state = context.request_state.clone();
         Ok(Self {
+            context: Box::new(request.clone()),
+            brought: state.zip(context.input_responses.clone()),
+            facts: request.extensions.get().cloned().unwrap_or_default(),
             peer: request.peer.clone(),
             token: request.meta.get_progress_token(),
             request: request.id.clone(),
@@ -69,6 +81,22 @@ impl Call {
     /// The other user of its server as whom it runs.
     pub(super) fn sudo(&self) -> Option<String> {
         self.sudo.clone()
+    }
+
+    /// The text by which a question about a job is known again, with the call that has started it.
+    fn about(&self, id: &JobId) -> String {
+        format!("task {id} {}", self.facts.digest)
+    }
+
+    /// The job of such a text, if it is of this call.
+    fn is_about(&self, asked: &str) -> Option<JobId> {
+        let (id, digest) = asked.strip_prefix("task ")?.split_once(' ')?;
+        (digest == self.facts.digest).then(|| JobId::from(id))
+    }
+
+    /// The reason that the caller gives.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.facts.reason.clone()
     }
 
     /// The longest time that the call may wait for something.
@@ -142,7 +170,12 @@ impl ProgressSource<'_> {
         match self {
             Self::Time(what) => ProgressReport::of_time(what, since),
             Self::Output(jobs, id) => {
-                let what = format!("task {id} has been running");
+                let job = jobs.queue().get(id).await.ok();
+                let what = if job.is_some_and(|job| job.is_waiting()) {
+                    format!("task {id} has been waiting for a person's yes")
+                } else {
+                    format!("task {id} has been running")
+                };
                 let mut progress = ProgressReport::of_time(&what, since);
                 if let Some(line) = last_line(jobs, id).await {
                     progress.message = format!("{}: {line}", progress.message);
@@ -292,10 +325,14 @@ impl App {
         &self,
         call: &Call,
         servers: Targets,
-        start: Start,
+        mut start: Start,
         wait: WaitFor,
         view: &OutputView,
     ) -> Result<Reply, Error> {
+        if let Some(job) = Box::pin(self.take_up(call)).await? {
+            return self.reply_about_started(call, &job, view).await;
+        }
+        start.options.reason = call.reason();
         let job = self.start(call, servers, start)?;
         let job = self.wait_for(call, &job, wait).await?;
         self.reply_about_started(call, &job, view).await
@@ -332,6 +369,16 @@ impl App {
         job: &Job,
         view: &OutputView,
     ) -> Result<Reply, Error> {
+        if job.is_waiting()
+            && call.brought.is_none()
+            && calls_again(&call.context)
+            && can_be_asked(&call.context)
+            && let Some(question) = self.question_of(job.id.as_str()).await?
+        {
+            let state = self.asked().add(&call.about(&job.id));
+            let always = question.always.as_deref();
+            return Ok(input_required(state, &question.in_lines(), always).into());
+        }
         if call.takes_tasks && job.status.is_live() {
             return Ok(Reply::of_task(job));
         }
@@ -352,9 +399,14 @@ impl App {
         wait: WaitFor,
     ) -> Result<Arc<Job>, Error> {
         let _pending = self.note_pending(call.request.clone(), job.id().clone());
+        self.show_question(&call.context, job);
         let sync_timeout = self.config().sync_timeout;
         let outcome = async {
+            // The client asks between two calls: it is told at once.
+            let asks_between =
+                job.asked().is_some() && calls_again(&call.context) && can_be_asked(&call.context);
             let timeout = match wait {
+                _ if asks_between => Duration::ZERO,
                 WaitFor::Completion => sync_timeout,
                 WaitFor::Start => {
                     self.jobs().begun(job, sync_timeout).await;
@@ -365,6 +417,28 @@ impl App {
             self.jobs().wait_for_news(job, timeout).await
         };
         self.follow(call, job.id(), outcome).await
+    }
+
+    /// The job that this call has started before its person was asked, with the answer that it brings now.
+    pub(super) async fn take_up(&self, call: &Call) -> Result<Option<Arc<Job>>, Error> {
+        let Some((state, responses)) = &call.brought else {
+            return Ok(None);
+        };
+        let asked = self.asked().taken(state);
+        let id = asked.as_deref().and_then(|asked| call.is_about(asked));
+        let Some(id) = id else {
+            return Ok(None);
+        };
+        self.answer_for(id.as_str(), brought_answer(responses))
+            .await?;
+        let _pending = self.note_pending(call.request.clone(), id.clone());
+        let outcome = self.jobs().wait(&id, self.config().sync_timeout);
+        self.follow(call, &id, outcome).await.map(Some)
+    }
+
+    async fn question_of(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
+        let (questions, id) = (self.open_questions().clone(), id.to_owned());
+        blocking(move || questions.get(&id)).await
     }
 
     /// Waits for a job's end or for a line of its output. Returns its record, and the answer's line about that.

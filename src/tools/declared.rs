@@ -30,6 +30,19 @@ pub struct Declaration {
     pub(super) takes_sudo: bool,
     /// True if calls take the supplies of a command.
     pub(super) takes_supplies: bool,
+    /// The moment at which the person is asked, where rules say so.
+    pub(super) asking: AskingTime,
+}
+
+/// The moment at which the person is asked about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AskingTime {
+    /// Before the tool runs, unless calls of its class start a task, which waits.
+    ByClass,
+    /// Before the tool runs.
+    First,
+    /// The tool asks.
+    Itself,
 }
 
 /// Declares a tool.
@@ -41,6 +54,7 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
         takes_brakes: false,
         takes_sudo: false,
         takes_supplies: false,
+        asking: AskingTime::ByClass,
     }
 }
 
@@ -74,6 +88,22 @@ impl Declaration {
     pub(super) fn supplied(self) -> Self {
         Self {
             takes_supplies: true,
+            ..self
+        }
+    }
+
+    /// Has the person asked before a call, if rules say so: it starts no task.
+    pub(super) fn asked_first(self) -> Self {
+        Self {
+            asking: AskingTime::First,
+            ..self
+        }
+    }
+
+    /// Has nobody asked before a call: it asks itself.
+    pub(super) fn asking(self) -> Self {
+        Self {
+            asking: AskingTime::Itself,
             ..self
         }
     }

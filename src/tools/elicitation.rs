@@ -5,13 +5,29 @@ use std::collections::BTreeMap;
 use rmcp::RoleServer;
 use rmcp::model::{
     ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
-    InputRequest, InputRequiredResult, InputResponses,
+    InputRequest, InputRequiredResult, InputResponses, ProtocolVersion,
 };
 use rmcp::service::RequestContext;
 use serde_json::Value;
 
-/// The form's only field, which a yes sets to true.
+/// The form's field that a yes sets to true.
 const CONFIRM: &str = "confirm";
+
+/// The form's field by which such commands are let through for good.
+const ALWAYS: &str = "always";
+
+/// The answer that came with a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FormAnswer {
+    Yes {
+        /// True if such commands are not to be asked about again.
+        always: bool,
+    },
+    /// They said no, or sent off the form without a yes.
+    No,
+    /// They closed it.
+    Dismissed,
+}
 
 /// Returns true if the client says that it shows forms.
 pub(super) fn can_be_asked(context: &RequestContext<RoleServer>) -> bool {
@@ -21,12 +37,21 @@ pub(super) fn can_be_asked(context: &RequestContext<RoleServer>) -> bool {
     asks.is_some_and(|asks| asks.form.is_some() || asks.url.is_none())
 }
 
-/// The form of a question.
-pub(super) fn form(question: &str) -> ElicitRequestParams {
-    let schema = ElicitationSchema::builder()
-        .required_bool_property(CONFIRM, |field| field.title("Yes, do it"))
-        .build()
-        .expect("the required field is there");
+/// Returns true if the client asks between two calls, and not within one.
+pub(super) fn calls_again(context: &RequestContext<RoleServer>) -> bool {
+    let version = context.protocol_version();
+    version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+/// The form of a question. `always` is the command that may be let through for good.
+pub(super) fn form(question: &str, always: Option<&str>) -> ElicitRequestParams {
+    let mut schema = ElicitationSchema::builder()
+        .required_bool_property(CONFIRM, |field| field.title("Yes, do it"));
+    if let Some(command) = always {
+        let title = format!("Do not ask again about `{command} …` on this server");
+        schema = schema.optional_bool_with(ALWAYS, |field| field.title(title));
+    }
+    let schema = schema.build().expect("the required field is there");
     ElicitRequestParams::FormElicitationParams {
         meta: None,
         message: question.to_owned(),
@@ -35,23 +60,33 @@ pub(super) fn form(question: &str) -> ElicitRequestParams {
 }
 
 /// The answer that has the client ask, and call again with this state.
-pub(super) fn input_required(state: String, question: &str) -> InputRequiredResult {
-    let request = InputRequest::Elicitation(ElicitRequest::new(form(question)));
+pub(super) fn input_required(
+    state: String,
+    question: &str,
+    always: Option<&str>,
+) -> InputRequiredResult {
+    let request = InputRequest::Elicitation(ElicitRequest::new(form(question, always)));
     let requests = BTreeMap::from([(CONFIRM.to_owned(), request)]);
     InputRequiredResult::new(Some(requests), Some(state))
 }
 
-/// Returns true if the client brings a yes.
-pub(super) fn said_yes(responses: &InputResponses) -> bool {
+/// The answer that the client brings.
+pub(super) fn brought_answer(responses: &InputResponses) -> FormAnswer {
     let response = responses.get(CONFIRM).cloned().unwrap_or_default();
-    serde_json::from_value(response).is_ok_and(|result| is_yes(&result))
+    serde_json::from_value(response).map_or(FormAnswer::No, |result| answer_of(&result))
 }
 
-/// Returns true if the form was filled in with a yes. A form that was sent off empty is none.
-pub(super) fn is_yes(result: &ElicitResult) -> bool {
-    let confirmed = result
-        .content
-        .as_ref()
-        .and_then(|content| content.get(CONFIRM));
-    result.action == ElicitationAction::Accept && confirmed == Some(&Value::Bool(true))
+/// The answer in a form. One that was sent off empty is no yes.
+pub(super) fn answer_of(result: &ElicitResult) -> FormAnswer {
+    let is_set = |field: &str| {
+        let content = result.content.as_ref();
+        content.and_then(|content| content.get(field)) == Some(&Value::Bool(true))
+    };
+    match result.action {
+        ElicitationAction::Accept if is_set(CONFIRM) => FormAnswer::Yes {
+            always: is_set(ALWAYS),
+        },
+        ElicitationAction::Cancel => FormAnswer::Dismissed,
+        _ => FormAnswer::No,
+    }
 }

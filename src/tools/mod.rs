@@ -24,19 +24,23 @@
 //! | `data`, `outline` | answers with data, and their schemas |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | `fleet_facts` | the facts that several servers answer with |
-//! | `ask`, `elicitation` | questions to the person behind the client, and the form in which they are asked |
+//! | `ask`, `ask_first` | questions to the person behind the client, and calls that they have to agree to first |
+//! | `dialog`, `elicitation` | a question within a call, and the form in which it is asked |
+//! | `reason` | the reason that a caller gives |
 //! | every other file | a family of tools |
 
 mod admin;
 mod apis;
 mod arguments;
 mod ask;
+mod ask_first;
 mod authorize;
 mod brakes;
 mod call;
 mod compare;
 mod data;
 mod declared;
+mod dialog;
 mod edit;
 mod elicitation;
 mod exec;
@@ -54,6 +58,7 @@ mod output;
 mod page;
 mod policy;
 mod queue;
+mod reason;
 mod schema;
 mod secret_rules;
 mod server_list;
@@ -87,6 +92,7 @@ use call::{Call, ProgressSource, WaitFor};
 use data::Json;
 pub use declared::Declaration;
 pub(crate) use lenient::settle;
+pub(crate) use reason::{CallFacts, REASON};
 pub(crate) use since::Since;
 use view::Viewed;
 

@@ -38,6 +38,15 @@ fn text_of_rules(rules: &Rules) -> String {
     if !rules.tunnels.is_empty() {
         parts.push(listed("tunnels", &rules.tunnels));
     }
+    if !rules.ask.is_empty() {
+        parts.push(listed("asked", &rules.ask));
+    }
+    let modes = rules.modes.iter();
+    parts.extend(modes.map(|(servers, mode)| format!("mode of {servers}: {}", mode.name())));
+    let always = rules.always.iter();
+    parts.extend(
+        always.map(|(alias, usual)| format!("never asked on {alias}: {}", usual.join(", "))),
+    );
     parts.extend(
         rules
             .problem
@@ -77,7 +86,7 @@ impl App {
     }
 
     /// Take away a rule that policy_blocklist_list shows. A person has to agree.
-    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy))]
+    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy).asking())]
     async fn policy_blocklist_remove(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,

@@ -168,7 +168,10 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let id = JobId::from(viewed.arguments.id.as_str());
-        let handle = self.jobs().retry(&id).await?;
+        if let Some(job) = self.take_up(&call).await? {
+            return self.reply_about_started(&call, &job, &viewed.view).await;
+        }
+        let handle = self.jobs().retry(&id, call.reason()).await?;
         let job = self.wait_for(&call, &handle, WaitFor::Completion).await?;
         self.reply_about_started(&call, &job, &viewed.view).await
     }

@@ -344,7 +344,7 @@ impl App {
     }
 
     /// Remove a server. Running tasks go on. Asks the person first.
-    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Admin))]
+    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Admin).asking())]
     async fn server_remove(
         &self,
         Parameters(RemoveServer { alias }): Parameters<RemoveServer>,

@@ -69,7 +69,7 @@ impl SendToShell {
 #[tool_router(router = shell_tools, vis = "pub(super)")]
 impl App {
     /// Open a shell or another program at a terminal on a server. Directory, variables and a dialogue in it last from call to call, until shell_close or 30 minutes without use.
-    #[tool(title = "Open a shell", meta = declare(Access::RunsCommands, Toolset::Live))]
+    #[tool(title = "Open a shell", meta = declare(Access::RunsCommands, Toolset::Live).asked_first())]
     async fn shell_open(
         &self,
         call: Call,
@@ -88,7 +88,7 @@ impl App {
     }
 
     /// Type into a shell and read what comes: done with the exit status, waiting at a prompt, or running with what is new. Without input and key it only reads.
-    #[tool(title = "Type into a shell", meta = declare(Access::RunsCommands, Toolset::Live))]
+    #[tool(title = "Type into a shell", meta = declare(Access::RunsCommands, Toolset::Live).asked_first())]
     async fn shell_send(
         &self,
         call: Call,

@@ -57,7 +57,7 @@ impl HostKeyAnswer {
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl App {
     /// Show the host keys of servers, or accept the one with this fingerprint for one. Have its owner confirm it first.
-    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Admin).only_if(|given| given.contains_key("fingerprint")))]
+    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Admin).only_if(|given| given.contains_key("fingerprint")).asking())]
     async fn server_trust(
         &self,
         Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,

@@ -4,7 +4,9 @@ MODE is the SDK's: `legacy` begins with `initialize`, `auto` with `server/discov
 """
 
 import asyncio
+import json
 import sys
+from pathlib import Path
 from typing import Literal
 
 from mcp.client import Client, ClientExtension, ResultClaim
@@ -106,6 +108,18 @@ async def elicitation(client, person):
         assert "spare" in person.asked.pop() and not person.asked
 
 
+async def asking(client, person, data_dir):
+    """Runs a command that a rule asks about: after a yes, and not after a no."""
+    (data_dir / "policies.json").write_text(json.dumps({"ask": ["touch *"]}))
+    run = {"alias": "web1", "cmd": "touch asked", "reason": "a test"}
+    for person.says in [False, True]:
+        answer = await client.call_tool("task_exec", run)
+        assert answer.is_error != person.says, answer
+        question = person.asked.pop()
+        assert "touch asked" in question and "reason: a test" in question, question
+        assert not person.asked, person.asked
+
+
 class TaskParams(RequestParams):
     """The parameters of a request about a task."""
 
@@ -177,6 +191,7 @@ async def main(mode, command):
             await part(client)
         await elicitation(client, person)
         await tasks(client, extension)
+        await asking(client, person, Path(command[-1].removeprefix("--data-dir=")))
 
 
 asyncio.run(main(sys.argv[1], sys.argv[2:]))

@@ -59,6 +59,7 @@ pub struct Client {
     /// The server's side, where it is in this process; it serves for as long as it is kept.
     _serving: Option<RunningService<RoleServer, Handler>>,
     process: Option<Child>,
+    person: AgreeablePerson,
 }
 
 impl Client {
@@ -71,12 +72,14 @@ impl Client {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
         let serving = tokio::spawn(Handler::new(app).serve(LineTransport::new(reader, writer)));
-        let session = AgreeablePerson.serve(near).await.unwrap();
+        let person = AgreeablePerson::default();
+        let session = person.clone().serve(near).await.unwrap();
         let running = serving.await.unwrap().unwrap();
         Self {
             session,
             _serving: Some(running),
             process: None,
+            person,
         }
     }
 
@@ -100,12 +103,19 @@ impl Client {
             process.stdout.take().unwrap(),
             process.stdin.take().unwrap(),
         );
-        let session = AgreeablePerson.serve((stdout, stdin)).await.unwrap();
+        let person = AgreeablePerson::default();
+        let session = person.clone().serve((stdout, stdin)).await.unwrap();
         Self {
             session,
             _serving: None,
             process: Some(process),
+            person,
         }
+    }
+
+    /// Has the person answer no question from now on.
+    pub fn person_goes_away(&self) {
+        self.person.go_away();
     }
 
     /// Calls a tool; a protocol error fails the test.

@@ -1,4 +1,7 @@
-//! A person behind an MCP client, who agrees to whatever the client asks.
+//! A person behind an MCP client, who agrees to whatever the client asks, or is away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::model::{
     ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
@@ -8,8 +11,17 @@ use rmcp::service::RequestContext;
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::json;
 
-/// A client that asks, with a person who always says yes.
-pub struct AgreeablePerson;
+/// A client that asks, with a person who always says yes, and one that closes its forms while they are away.
+#[derive(Clone, Default)]
+pub struct AgreeablePerson {
+    is_away: Arc<AtomicBool>,
+}
+
+impl AgreeablePerson {
+    pub fn go_away(&self) {
+        self.is_away.store(true, Ordering::Relaxed);
+    }
+}
 
 impl ClientHandler for AgreeablePerson {
     fn get_info(&self) -> ClientConfig {
@@ -23,6 +35,9 @@ impl ClientHandler for AgreeablePerson {
         _: ElicitRequestParams,
         _: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Ok(ElicitResult::new(ElicitationAction::Cancel));
+        }
         Ok(ElicitResult::new(ElicitationAction::Accept).with_content(json!({"confirm": true})))
     }
 }

@@ -71,6 +71,35 @@ pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Resul
     Ok(root.to_string())
 }
 
+pub(super) fn with_items(
+    text: &str,
+    [outer, list]: [&str; 2],
+    items: &[String],
+) -> Result<String, String> {
+    let value = lenient_value(text)?;
+    let present = match value.get(outer) {
+        None => None,
+        Some(Value::Object(fields)) => fields.get(list),
+        Some(_) => return Err(format!("`{outer}` in it is not an object")),
+    };
+    let known = match present {
+        None => [].as_slice(),
+        Some(Value::Array(known)) => known,
+        Some(_) => return Err(format!("`{list}` in `{outer}` is not a list")),
+    };
+    let root = parse(text)?;
+    let list = root
+        .object_value_or_set()
+        .object_value_or_set(outer)
+        .array_value_or_set(list);
+    for item in items {
+        if !known.iter().any(|one| one == item) {
+            list.append(CstInputValue::String(item.clone()));
+        }
+    }
+    Ok(root.to_string())
+}
+
 /// Says whether an object has neither properties nor comments.
 fn is_empty(object: &CstObject) -> bool {
     let is_something = |node: &CstNode| node.is_comment() || node.as_object_prop().is_some();

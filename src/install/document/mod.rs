@@ -16,6 +16,12 @@ pub enum Format {
     Toml,
 }
 
+/// Returns a JSON text with these items in a list: the one of the second name, in the object of the first. Items that
+/// are there already are not added again, and all else stays as it is.
+pub fn with_items(text: &str, keys: [&str; 2], items: &[String]) -> Result<String, String> {
+    json::with_items(text, keys, items)
+}
+
 /// A change to an entry.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit<'a> {

@@ -204,6 +204,18 @@ impl Kind for Detached {
         true
     }
 
+    fn may_change(&self) -> bool {
+        !self.supplies.only_reads(&self.cmd)
+    }
+
+    fn usual_command(&self) -> Option<&str> {
+        self.supplies.is_empty().then_some(&*self.cmd)
+    }
+
+    fn details(&self) -> String {
+        self.supplies.details(&self.cmd)
+    }
+
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         self.supplies.authorize(guard, &self.cmd)
     }

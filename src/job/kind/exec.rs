@@ -101,6 +101,14 @@ impl Kind for Exec {
         self.supplies.authorize(guard, &self.cmd)
     }
 
+    fn usual_command(&self) -> Option<&str> {
+        self.supplies.is_empty().then_some(&*self.cmd)
+    }
+
+    fn details(&self) -> String {
+        self.supplies.details(&self.cmd)
+    }
+
     fn commands(&mut self) -> Vec<&mut String> {
         vec![&mut self.cmd]
     }

@@ -97,6 +97,31 @@ pub trait Kind {
         self.authorize(guard)
     }
 
+    /// The servers that it is for, where its record has this alias.
+    fn servers(&self, alias: &str) -> Vec<String> {
+        vec![alias.to_owned()]
+    }
+
+    /// Judges the work on one of its servers.
+    fn authorize_on(&self, _alias: &str, guard: &Guard) -> Result<(), Error> {
+        self.authorize(guard)
+    }
+
+    /// Returns whether its arguments tell the files that it writes.
+    fn knows_targets(&self) -> bool {
+        true
+    }
+
+    /// The command that a person may let through for good.
+    fn usual_command(&self) -> Option<&str> {
+        None
+    }
+
+    /// All that a person has to know of the work before they agree to it, in lines.
+    fn details(&self) -> String {
+        self.summary()
+    }
+
     /// Refuses servers that do not fit the arguments.
     fn check_targets(&self, _targets: &[String]) -> Result<(), Error> {
         Ok(())

@@ -112,6 +112,13 @@ impl Step {
         supplies.map_or(command.into(), |supplies| supplies.judged(command).into())
     }
 
+    /// All that a person has to know of it, in lines.
+    fn details(&self) -> String {
+        let command = self.command();
+        let supplies = self.supplies();
+        supplies.map_or_else(|| command.to_owned(), |one| one.details(command))
+    }
+
     fn only_reads(&self) -> bool {
         let command = self.command();
         let supplies = self.supplies();
@@ -259,6 +266,12 @@ impl Kind for Sequence {
             .iter()
             .try_for_each(|command| guard.may_run(command))?;
         guard.may_run(&commands.join("\n"))
+    }
+
+    fn details(&self) -> String {
+        let commands = self.commands.iter().map(Step::details).enumerate();
+        let steps = commands.map(|(index, command)| format!("{}. {command}", index + 1));
+        steps.collect::<Vec<_>>().join("\n")
     }
 
     fn commands(&mut self) -> Vec<&mut String> {

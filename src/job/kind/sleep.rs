@@ -137,7 +137,7 @@ mod tests {
             job.text(&ShownOutput::default())
                 .starts_with("cancelled: it was woken up")
         );
-        let again = jobs.retry(&job.id).await.unwrap();
+        let again = jobs.retry(&job.id, None).await.unwrap();
         let job = jobs.cancel(again.id()).await.unwrap();
         assert_eq!(
             (job.retry_count, &job.to_json()["seconds"]),

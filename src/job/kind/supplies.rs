@@ -226,6 +226,32 @@ impl Supplies {
         lines.join("\n")
     }
 
+    /// All that a person has to know of the command with its supplies, in lines: also the input, and the names of the
+    /// stored secrets.
+    pub(super) fn details(&self, cmd: &str) -> String {
+        let mut lines = Vec::new();
+        let parts = [("directory", &self.cwd), ("input", &self.stdin)];
+        let parts = parts
+            .into_iter()
+            .filter_map(|(label, part)| Some((label, part.as_ref()?)));
+        lines.extend(parts.map(|(label, part)| format!("{label}: {part}")));
+        if let Some(coded) = &self.stdin_base64 {
+            lines.push(format!("input: {} bytes in base64", coded.len()));
+        }
+        lines.extend(self.env.iter().map(|(name, value)| match value {
+            VariableValue::Text(text) if asks_for_secret(name) => format!("{name}={}", mask(text)),
+            VariableValue::Text(text) => format!("{name}={text}"),
+            VariableValue::Stored { secret } => format!("{name} = stored secret {secret}"),
+        }));
+        lines.extend(
+            self.args
+                .iter()
+                .map(|argument| format!("argument: {argument}")),
+        );
+        lines.push(self.script.as_deref().unwrap_or(cmd).to_owned());
+        lines.join("\n")
+    }
+
     /// Returns whether the program only reads, as far as its words tell.
     pub(super) fn only_reads(&self, cmd: &str) -> bool {
         let text = match &self.script {
@@ -310,6 +336,11 @@ impl Supplies {
                 .to_owned(),
         })
     }
+}
+
+/// A secret's stand-in; an empty text is none.
+fn mask(text: &str) -> &str {
+    if text.is_empty() { "" } else { MASK }
 }
 
 fn secret_name(text: &str) -> Result<SecretName, Error> {

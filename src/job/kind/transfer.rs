@@ -422,6 +422,10 @@ impl Kind for Transfer {
         true
     }
 
+    fn knows_targets(&self) -> bool {
+        self.0.plain_targets().is_some()
+    }
+
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         let Self(request) = self;
         request.check()?;

@@ -2,7 +2,7 @@
 
 /// The options that a program may be given.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowed {
+pub(super) struct AllowedOptions {
     /// Letters without a value. A `0` stands for digits.
     pub(super) flags: &'static str,
     /// Letters with a value. One that is followed by `?` takes a value only from its own argument.
@@ -36,7 +36,7 @@ impl<'a> GivenArguments<'a> {
     }
 }
 
-impl Allowed {
+impl AllowedOptions {
     /// Takes arguments apart; `None` if one of them is not allowed.
     pub(super) fn take<'a>(&self, arguments: &[&'a str]) -> Option<GivenArguments<'a>> {
         let (mut given, mut rest) = (GivenArguments::default(), arguments);

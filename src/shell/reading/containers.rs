@@ -1,6 +1,6 @@
 //! `docker`, `kubectl` and `helm`.
 
-use super::arguments::Allowed;
+use super::arguments::AllowedOptions;
 
 /// Subcommands of `docker` that read.
 const DOCKER: &[&str] = &[
@@ -29,7 +29,7 @@ const DOCKER_OBJECTS: &[(&str, &[&str])] = &[
 const COMPOSE: &[&str] = &[
     "events", "images", "logs", "ls", "port", "ps", "top", "version",
 ];
-const COMPOSE_OPTIONS: Allowed = Allowed {
+const COMPOSE_OPTIONS: AllowedOptions = AllowedOptions {
     flags: "",
     valued: "fp",
     long: "file= project-name= project-directory= profile=",
@@ -55,7 +55,7 @@ const KUBECTL_GROUPS: &[(&str, &[&str])] = &[
     ),
     ("rollout", &["history", "status"]),
 ];
-const KUBECTL_OPTIONS: Allowed = Allowed {
+const KUBECTL_OPTIONS: AllowedOptions = AllowedOptions {
     flags: "A",
     valued: "n",
     long: "namespace= context= cluster=",

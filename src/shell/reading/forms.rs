@@ -1,7 +1,7 @@
 //! Programs whose reading takes more than a list of options to tell.
 
 use super::arguments::GivenArguments;
-use super::programs::always_reads;
+use super::readers::always_reads;
 
 /// The objects of `ip` that can be shown.
 const IP_OBJECTS: &[&str] = &[

@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | this | the walk through the syntax: every part of a text has to read |
+//! | `readers` | programs that only read, whatever their arguments |
 //! | `programs`, `options` | programs, and the arguments or options with which they read |
 //! | `arguments` | arguments that are all of a list of allowed ones |
 //! | `forms` | programs whose reading takes more than a list to tell |
@@ -19,6 +20,7 @@ mod forms;
 mod options;
 mod programs;
 mod queries;
+mod readers;
 mod repositories;
 mod scripts;
 mod wrapped;
@@ -46,7 +48,11 @@ pub(crate) fn only_reads(text: &str) -> bool {
 
 fn script_reads(text: &str, depth: usize) -> bool {
     let walk = Walk { depth };
-    depth < DEEPEST && parse(text, 0).is_ok_and(|list| !list.is_empty() && walk.list(&list))
+    // The parser reads on behind this word, which has the command run beside the others.
+    let is_beside = text.contains("coproc");
+    depth < DEEPEST
+        && !is_beside
+        && parse(text, 0).is_ok_and(|list| !list.is_empty() && walk.list(&list))
 }
 
 /// The walk through a text.
@@ -65,8 +71,7 @@ impl Walk {
     }
 
     fn command(self, command: &ShellCommand) -> bool {
-        let goes_on = command.part.starts_with("coproc");
-        if goes_on || !command.redirects.iter().all(|one| self.redirect(one)) {
+        if !command.redirects.iter().all(|one| self.redirect(one)) {
             return false;
         }
         match &command.kind {
@@ -160,7 +165,7 @@ impl Walk {
         let Some(name) = system_program(&program.text) else {
             return false;
         };
-        if programs::always_reads(name) {
+        if readers::always_reads(name) {
             return true;
         }
         if let Some(reads) = self.wrapper(name, arguments) {

@@ -1,13 +1,13 @@
 //! Programs that read with some options only.
 
-use super::arguments::{Allowed, GivenArguments};
-use super::programs::is_among;
+use super::arguments::{AllowedOptions, GivenArguments};
+use super::readers::is_among;
 use super::{forms, queries, scripts};
 
 /// A program with the options that it may be given, and a test of the rest.
 struct Form {
     names: &'static str,
-    allowed: Allowed,
+    allowed: AllowedOptions,
     reads: fn(&GivenArguments<'_>) -> bool,
 }
 
@@ -20,7 +20,7 @@ const fn form(
 ) -> Form {
     Form {
         names,
-        allowed: Allowed {
+        allowed: AllowedOptions {
             flags,
             valued,
             long,

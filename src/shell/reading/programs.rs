@@ -1,17 +1,10 @@
 //! Programs, and the options and operands with which they read.
 
+use super::readers::{always_reads, is_among};
 use super::{containers, forms, options, repositories, scripts};
 
 /// A table of programs and words, both with spaces between.
 type Rows = &'static [(&'static str, &'static str)];
-
-/// Programs that only read, whatever their arguments.
-const READERS: &str = "arch basename cat cd cksum cmp column comm cut df diff dig dirname du echo egrep expand \
-        false fgrep findmnt fold free getconf getent getenforce getfacl grep groups head hexdump \
-        host id iostat join last locate ls lsattr lsblk lscpu lsmod lspci lsusb md5sum mpstat namei \
-        netstat nl nproc od paste pgrep pidstat printenv ps pwd readlink realpath rev seq sestatus \
-        sha1sum sha256sum sha512sum sleep stat strings tac tail tr true tty type uname uptime vmstat \
-        w wc whereis which who whoami zcat zgrep";
 
 /// Programs that say what they are by one of [`VERSION`] alone.
 const VERSIONED: &str = "ansible bash cargo curl docker gcc git go java kubectl make mongod mysql nginx node npm \
@@ -67,11 +60,6 @@ const SUBCOMMANDS_AND_ALL: Rows = &[
     ("zfs", "list get"),
 ];
 
-/// Returns whether a program only reads, whatever its arguments.
-pub(super) fn always_reads(name: &str) -> bool {
-    is_among(READERS, name)
-}
-
 /// Returns whether a program of the tables only reads with these arguments.
 pub(super) fn reads_with(name: &str, arguments: &[&str]) -> bool {
     let (first, rest) = match arguments {
@@ -113,9 +101,4 @@ fn is_exactly<'t>(mut rows: impl Iterator<Item = &'t str>, arguments: &[&str]) -
 /// Returns whether a program is known to print its version, and to do nothing else then.
 fn is_known(name: &str) -> bool {
     always_reads(name) || is_among(VERSIONED, name)
-}
-
-/// Returns whether a list in words has this one.
-pub(super) fn is_among(list: &str, word: &str) -> bool {
-    list.split(' ').any(|one| one == word)
 }

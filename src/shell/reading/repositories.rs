@@ -1,9 +1,9 @@
 //! `git`.
 
-use super::arguments::Allowed;
+use super::arguments::AllowedOptions;
 
 /// Options before the subcommand that read. Others set what programs it runs, or where it looks.
-const OPTIONS: Allowed = Allowed {
+const OPTIONS: AllowedOptions = AllowedOptions {
     flags: "P",
     valued: "C",
     long: "no-pager",

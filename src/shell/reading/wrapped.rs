@@ -2,8 +2,8 @@
 
 use super::super::argument::{Argument, is_unknown};
 use super::super::wrapper::{ShellCall, Wrapper, is_shell};
-use super::arguments::Allowed;
-use super::programs::always_reads;
+use super::arguments::AllowedOptions;
+use super::readers::always_reads;
 use super::{Walk, script_reads};
 
 /// Wrappers that change nothing themselves with these options.
@@ -42,7 +42,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
 ];
 
 /// Options of `xargs` that say how arguments are cut.
-const XARGS: Allowed = Allowed {
+const XARGS: AllowedOptions = AllowedOptions {
     flags: "0rtx",
     valued: "nILPsd",
     long: "null no-run-if-empty max-args= max-procs= delimiter=",
@@ -87,7 +87,7 @@ impl Walk {
     }
 }
 
-/// What `xargs` adds may be options: the program has to read whatever it is given.
+/// The words that `xargs` adds may be options: the program has to read whatever it is given.
 fn xargs_reads(arguments: &[Argument]) -> bool {
     let texts: Vec<_> = arguments.iter().map(|one| one.text.as_str()).collect();
     let is_known = !texts.iter().any(|text| text.contains(is_unknown));

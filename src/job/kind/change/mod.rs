@@ -118,6 +118,14 @@ impl Kind for Change {
         check.map_or(Ok(()), |check| guard.may_run(check))
     }
 
+    fn details(&self) -> String {
+        let content = self.content.as_ref().map(|content| content.shown());
+        let check = self.request.check.as_ref();
+        let check = check.map(|check| format!("\nchecked by: {check}"));
+        let parts = [content.unwrap_or_default(), check.unwrap_or_default()];
+        format!("{}\n{}", self.summary(), parts.concat())
+    }
+
     fn commands(&mut self) -> Vec<&mut String> {
         self.request.check.iter_mut().collect()
     }

@@ -123,6 +123,23 @@ impl From<AuthorizedKey> for NewContent {
 }
 
 impl NewContent {
+    /// The change as lines that go and lines that come, as far as it is known before the file is read.
+    pub(super) fn shown(&self) -> String {
+        let with = |mark: &str, text: &str| -> String {
+            let lines = text.lines();
+            lines.flat_map(|line| [mark, line, "\n"]).collect()
+        };
+        match self {
+            Self::Whole(content) => with("+ ", content),
+            Self::Key(key) => with("+ ", key.fingerprint()),
+            Self::Edits(edits) => {
+                let edits = edits.iter();
+                let edits = edits.map(|edit| with("- ", &edit.old) + &with("+ ", &edit.new));
+                edits.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
     /// Makes the new content of a file.
     pub(super) fn of(&self, path: &str, old: &FileSnapshot) -> Result<Vec<u8>, Error> {
         match self {

@@ -159,6 +159,32 @@ impl Kind for Fleet {
         })
     }
 
+    fn servers(&self, _alias: &str) -> Vec<String> {
+        self.targets.clone()
+    }
+
+    fn authorize_on(&self, alias: &str, guard: &Guard) -> Result<(), Error> {
+        self.each().for_server(alias)?.kind().authorize(guard)?;
+        let check = self.brakes.check.as_ref();
+        check.map_or(Ok(()), |check| guard.may_run(check))
+    }
+
+    fn may_change(&self) -> bool {
+        self.each().kind().may_change() || self.brakes.check.is_some()
+    }
+
+    fn knows_targets(&self) -> bool {
+        self.each().kind().knows_targets()
+    }
+
+    fn details(&self) -> String {
+        let details = self.each().kind().details();
+        match &self.brakes.check {
+            Some(check) => format!("{details}\nchecked on each by: {check}"),
+            None => details,
+        }
+    }
+
     fn commands(&mut self) -> Vec<&mut String> {
         let check = self.brakes.check.iter_mut();
         let each = self.each.spec_mut().kind_mut().commands();

@@ -106,6 +106,10 @@ impl Kind for Undo {
     }
 
     /// Each file is judged once it is known.
+    fn knows_targets(&self) -> bool {
+        false
+    }
+
     fn authorize(&self, _guard: &Guard) -> Result<(), Error> {
         Ok(())
     }

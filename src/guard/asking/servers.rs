@@ -1,0 +1,62 @@
+//! The servers that a rule or a mode is for: `web1`, `web*`, `tag:prod`, `all`, or several with commas between.
+
+use globset::GlobMatcher;
+
+use crate::text::{NameCase, name_glob};
+
+/// The aliases and tags by which one server is known.
+#[derive(Debug, Default)]
+pub(super) struct ServerNames {
+    aliases: Vec<String>,
+    tags: Vec<String>,
+}
+
+impl ServerNames {
+    pub(super) fn add(&mut self, alias: &str, tags: &[String]) {
+        self.aliases.push(alias.to_owned());
+        self.tags.extend_from_slice(tags);
+    }
+}
+
+/// A choice of servers.
+#[derive(Debug)]
+pub(super) struct ServerChoice(Vec<ServerTerm>);
+
+#[derive(Debug)]
+enum ServerTerm {
+    All,
+    Alias(GlobMatcher),
+    Tag(GlobMatcher),
+}
+
+impl ServerChoice {
+    /// Parses a choice. The error completes a sentence about it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let terms = text.split(',').map(str::trim).map(|term| match term {
+            "" => Err("names no server".to_owned()),
+            "all" => Ok(ServerTerm::All),
+            term => match term.strip_prefix("tag:") {
+                Some(tag) => name_glob(tag, NameCase::Counts).map(ServerTerm::Tag),
+                None => name_glob(term, NameCase::Counts).map(ServerTerm::Alias),
+            },
+        });
+        terms.collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn holds_for(&self, names: &ServerNames) -> bool {
+        self.closeness(names).is_some()
+    }
+
+    /// The closeness of the term that is closest to a server: 2 for its alias, 1 for a tag, 0 for all.
+    pub(super) fn closeness(&self, names: &ServerNames) -> Option<u8> {
+        let of_term = |term: &ServerTerm| match term {
+            ServerTerm::All => Some(0),
+            ServerTerm::Tag(tag) => names.tags.iter().any(|one| tag.is_match(one)).then_some(1),
+            ServerTerm::Alias(alias) => {
+                let is_named = names.aliases.iter().any(|one| alias.is_match(one));
+                is_named.then_some(2)
+            }
+        };
+        self.0.iter().filter_map(of_term).max()
+    }
+}

@@ -1,0 +1,579 @@
+//! Rules that ask: who is asked about what, the ways to answer, and what becomes of a task that waits.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::helper::{
+    Client, ERAS, Era, EraSession, Fixture, Fleet, Sshd, Terminal, directory, eventually, if_slow,
+    read_json,
+};
+
+/// Writes rules that ask into a data directory.
+fn write_rules(data: &Path, rules: &Value) {
+    let mut file: Value = std::fs::read_to_string(data.join("policies.json"))
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_else(|| json!({}));
+    let fields = rules.as_object().unwrap().clone();
+    file.as_object_mut().unwrap().extend(fields);
+    std::fs::write(data.join("policies.json"), file.to_string()).unwrap();
+}
+
+fn asks() -> Value {
+    json!({"elicitation": {}})
+}
+
+fn yes() -> Value {
+    json!({"action": "accept", "content": {"confirm": true}})
+}
+
+/// A session of a client with these capabilities whose calls wait a moment, with the server `web1` and these rules.
+async fn session(
+    era: Era,
+    sshd: &Sshd,
+    data: &Path,
+    capabilities: Value,
+    rules: &Value,
+) -> EraSession {
+    let settings = [("MCP_SYNC_TIMEOUT_S", "1")];
+    let mut session = EraSession::begin_with(era, data, capabilities, &settings).await;
+    let mut login = sshd.login("web1");
+    login["verify"] = false.into();
+    session.tool("server_add", login).await;
+    write_rules(data, rules);
+    session
+}
+
+fn text(result: &Value) -> &str {
+    result["content"][0]["text"].as_str().unwrap()
+}
+
+/// The ID in `(task 1234abcd)`.
+fn task_in(result: &Value) -> String {
+    let (_, rest) = text(result).split_once("(task ").unwrap();
+    rest.split(')').next().unwrap().to_owned()
+}
+
+fn run(cmd: &str) -> Value {
+    json!({"alias": "web1", "cmd": cmd})
+}
+
+#[tokio::test]
+async fn a_client_that_can_ask_is_told_to_once_in_both_eras() {
+    for era in ERAS {
+        let (sshd, data) = (Sshd::start(), directory());
+        let rules = json!({"modes": {"web1": "ask"}});
+        let mut session = session(era, &sshd, data.path(), asks(), &rules).await;
+        let (questions, result) = session.asked("task_exec", run("uptime"), yes()).await;
+        assert_eq!(
+            (questions.len(), &result["isError"]),
+            (0, &json!(false)),
+            "it reads"
+        );
+
+        let mut change = run(&format!("touch {}", sshd.home("made")));
+        change["reason"] = "to see".into();
+        let (questions, result) = session.asked("task_exec", change, yes()).await;
+        assert_eq!(questions.len(), 1, "{result}");
+        assert!(text(&result).starts_with("exit 0"), "{result}");
+        assert!(Path::new(&sshd.home("made")).exists());
+        let says = questions[0]["message"].as_str().unwrap();
+        for part in [
+            "`web1`",
+            "touch ",
+            "rule: mode ask",
+            "reason: to see",
+            "asked by: ",
+        ] {
+            assert!(says.contains(part), "{says}");
+        }
+        assert_eq!(
+            questions[0]["requestedSchema"]["required"],
+            json!(["confirm"])
+        );
+
+        for no in [
+            json!({"action": "decline"}),
+            json!({"action": "accept", "content": {}}),
+        ] {
+            let change = run(&format!("touch {}", sshd.home("not")));
+            let (questions, result) = session.asked("task_exec", change, no).await;
+            assert_eq!(
+                (questions.len(), &result["isError"]),
+                (1, &json!(true)),
+                "{result}"
+            );
+            assert!(text(&result).contains("DECLINED"), "{result}");
+        }
+        assert!(!Path::new(&sshd.home("not")).exists());
+        let audit = std::fs::read_to_string(data.path().join("audit.jsonl")).unwrap();
+        assert!(audit.contains(r#""reason":"to see""#), "{audit}");
+        let open = read_json(&data.path().join("approvals.json"));
+        assert_eq!(open, json!({}), "nothing is left open");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_ask_is_told_that_it_waits_and_takes_it_up() {
+    for era in ERAS {
+        let (sshd, terminal) = (Sshd::start(), Terminal::open().await);
+        let data = terminal.data.path();
+        let rules = json!({"ask": ["touch * on web*"]});
+        let mut session = session(era, &sshd, data, json!({}), &rules).await;
+        let change = run(&format!("touch {}", sshd.home("made")));
+        let waiting = session.tool("task_exec", change.clone()).await;
+        assert_eq!(waiting["isError"], false, "{waiting}");
+        let id = task_in(&waiting);
+        let says = text(&waiting);
+        assert!(says.starts_with("pending for "), "{says}");
+        assert!(says.contains("waits for a person's yes"), "{says}");
+        assert!(
+            says.contains(&format!("approve {id} --data-dir=")),
+            "{says}"
+        );
+        assert!(!Path::new(&sshd.home("made")).exists());
+
+        let listed = terminal.types("approve", "").await;
+        assert!(
+            listed.contains(&id) && listed.contains("rule: touch * on web*"),
+            "{listed}"
+        );
+        let approved = terminal.types(&format!("approve {id}"), "yes").await;
+        assert!(approved.contains("approved; the task begins"), "{approved}");
+        let done = session.tool("task_wait", json!({"id": id})).await;
+        assert!(text(&done).starts_with("exit 0"), "{done}");
+        assert!(Path::new(&sshd.home("made")).exists());
+        let record = session
+            .tool("task_status", json!({"id": id, "verbose": true}))
+            .await;
+        let by = &record["structuredContent"]["approval"]["by"]["client"];
+        assert_eq!(by, "terminal", "{record}");
+
+        let again = session.tool("task_exec", change).await;
+        let id = task_in(&again);
+        let denied = terminal.types(&format!("deny {id}"), "").await;
+        assert!(denied.contains("denied"), "{denied}");
+        let declined = session.tool("task_wait", json!({"id": id})).await;
+        assert!(text(&declined).contains("DECLINED"), "{declined}");
+        let twice = terminal.types(&format!("approve {id}"), "yes").await;
+        assert!(twice.contains("no question"), "{twice}");
+    }
+}
+
+#[tokio::test]
+async fn the_person_at_a_terminal_may_be_faster_than_the_form() {
+    let (sshd, terminal) = (Sshd::start(), Terminal::open().await);
+    let rules = json!({"ask": ["tool:task_exec"]});
+    let data = terminal.data.path();
+    let mut session = session(Era::Handshake, &sshd, data, asks(), &rules).await;
+    let call = json!({
+        "jsonrpc": "2.0", "id": 77, "method": "tools/call",
+        "params": {"name": "task_exec", "arguments": run("echo through")},
+    });
+    session.process.send(&call.to_string()).await;
+    let question = session.process.receive().await;
+    assert_eq!(question["method"], "elicitation/create");
+    let open = read_json(&data.join("approvals.json"));
+    let id = open.as_object().unwrap().keys().next().unwrap().clone();
+    terminal.types(&format!("approve {id}"), "yes").await;
+    let (mut is_withdrawn, mut answers) = (false, Vec::new());
+    while !is_withdrawn || answers.is_empty() {
+        let message = session.process.receive().await;
+        if message["method"] == "notifications/cancelled" {
+            is_withdrawn = message["params"]["requestId"] == question["id"];
+        } else {
+            answers.push(message);
+        }
+    }
+    let late = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}});
+    session.process.send(&late.to_string()).await;
+    let done = session.tool("task_wait", json!({"id": id})).await;
+    assert!(text(&done).contains("through"), "{done}");
+}
+
+#[tokio::test]
+async fn a_task_that_waits_outlives_its_process_and_begins_once() {
+    let (sshd, terminal) = (Sshd::start(), Terminal::open().await);
+    let data = terminal.data.path();
+    let rules = json!({"modes": {"all": "ask"}});
+    let cmd = format!("echo once >> {}", sshd.home("times"));
+    let first = Client::spawned(data, &["--sync-timeout=1"]).await;
+    first.person_goes_away();
+    first.register(sshd.login("web1")).await;
+    write_rules(data, &rules);
+    let waiting = first.call("task_exec", run(&cmd)).await.ok();
+    let id = waiting.facts()["id"].clone();
+    first.kill().await;
+    let approved = terminal
+        .types(&format!("approve {}", id.as_str().unwrap()), "yes")
+        .await;
+    assert!(approved.contains("approved"), "{approved}");
+    let (one, other) = tokio::join!(Client::spawned(data, &[]), Client::spawned(data, &[]));
+    one.wait(&id)
+        .await
+        .ok()
+        .has(&json!({"status": "completed"}));
+    other
+        .wait(&id)
+        .await
+        .ok()
+        .has(&json!({"status": "completed"}));
+    let times = std::fs::read_to_string(sshd.home("times")).unwrap();
+    assert_eq!(times, "once\n");
+    one.kill().await;
+    let third = Client::spawned(data, &[]).await;
+    third
+        .wait(&id)
+        .await
+        .ok()
+        .has(&json!({"status": "completed"}));
+    assert_eq!(
+        std::fs::read_to_string(sshd.home("times")).unwrap(),
+        "once\n"
+    );
+}
+
+/// A process may be killed at any moment beside the yes.
+#[tokio::test]
+async fn a_kill_beside_the_yes_begins_nothing_twice() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let mut client = Client::spawned(data.path(), &["--sync-timeout=0.1"]).await;
+    client.register(sshd.login("web1")).await;
+    write_rules(data.path(), &json!({"modes": {"all": "ask"}}));
+    let questions = data.path().join("approvals.json");
+    for round in 0..if_slow(200, 3) {
+        client.person_goes_away();
+        let note = sshd.home(&format!("times{round}"));
+        let cmd = format!("echo once >> {note}");
+        let waiting = client.call("task_exec", run(&cmd)).await.ok();
+        let id = waiting.facts()["id"].clone();
+        let mut open = read_json(&questions);
+        open[id.as_str().unwrap()]["answer"] = "yes".into();
+        std::fs::write(&questions, open.to_string()).unwrap();
+        let pause = u64::try_from(round % 20 * 25).unwrap();
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        client.kill().await;
+        client = Client::spawned(data.path(), &["--sync-timeout=0.1"]).await;
+        client.wait(&id).await;
+        let record = client.call("task_status", json!({"id": id})).await.ok();
+        let times = std::fs::read_to_string(&note).unwrap_or_default();
+        match record.facts()["status"].as_str().unwrap() {
+            "completed" => assert_eq!(times, "once\n", "round {round}"),
+            "crashed" => assert!(times.is_empty() || times == "once\n", "{times}"),
+            other => panic!("round {round}: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_yes_counts_for_ten_minutes() {
+    let fixture = Fixture::embedded_with(|config| {
+        config.sync_timeout = Duration::from_millis(300);
+    })
+    .await;
+    fixture.client.person_goes_away();
+    write_rules(fixture.data.path(), &json!({"modes": {"web1": "ask"}}));
+    let waiting = fixture.exec("touch made").await.ok();
+    let id = waiting.facts()["id"].clone();
+    let path = fixture.data.path().join("approvals.json");
+    let mut open = read_json(&path);
+    open[id.as_str().unwrap()]["askedAt"] = "2026-01-01T00:00:00.000Z".into();
+    open[id.as_str().unwrap()]["answer"] = "yes".into();
+    std::fs::write(&path, open.to_string()).unwrap();
+    let expired = fixture.client.wait(&id).await.error("APPROVAL_EXPIRED");
+    assert!(
+        expired["message"].as_str().unwrap().contains("ten minutes"),
+        "{expired}"
+    );
+    assert!(!fixture.there("made").exists());
+}
+
+#[tokio::test]
+async fn one_question_is_asked_about_several_servers_and_about_a_sequence() {
+    let fleet = Fleet::configured(3, |config| {
+        config.sync_timeout = Duration::from_millis(300);
+    })
+    .await;
+    fleet.client.person_goes_away();
+    write_rules(fleet.data.path(), &json!({"modes": {"w2": "ask"}}));
+    let waiting = fleet.exec("all", "touch made", json!({})).await.ok();
+    let id = waiting.facts()["id"].as_str().unwrap().to_owned();
+    let open = read_json(&fleet.data.path().join("approvals.json"));
+    assert_eq!(open.as_object().unwrap().len(), 1);
+    assert_eq!(open[&id]["servers"], json!(["w1", "w2", "w3"]));
+    assert_eq!(fleet.with_file("made"), Vec::<usize>::new());
+    let terminal = Terminal::open().await;
+    let approve = format!("approve {id}");
+    terminal.types_for(fleet.data.path(), &approve, "yes").await;
+    fleet.client.wait(&id.into()).await.ok();
+    assert_eq!(fleet.with_file("made"), [1, 2, 3]);
+    let open = read_json(&fleet.data.path().join("approvals.json"));
+    assert_eq!(open, json!({}), "no child has asked");
+
+    let steps = json!({"alias": "w2", "commands": ["cd /", "touch x"]});
+    let waiting = fleet.client.call("task_exec_sequence", steps).await.ok();
+    let id = waiting.facts()["id"].as_str().unwrap();
+    let open = read_json(&fleet.data.path().join("approvals.json"));
+    assert_eq!(open[id]["details"], "1. cd /\n2. touch x");
+    let cancelled = fleet
+        .client
+        .call("task_cancel", json!({"id": id}))
+        .await
+        .ok();
+    cancelled.has(&json!({"status": "cancelled"}));
+    assert_eq!(
+        read_json(&fleet.data.path().join("approvals.json")),
+        json!({})
+    );
+}
+
+#[tokio::test]
+async fn rules_are_about_commands_paths_tools_tags_and_times() {
+    let fixture = Fixture::embedded_with(|config| {
+        config.sync_timeout = Duration::from_millis(200);
+    })
+    .await;
+    fixture.client.person_goes_away();
+    let data = fixture.data.path();
+    let is_asked = async |tool: &'static str, mut arguments: Value| {
+        arguments["alias"] = "web1".into();
+        let answer = fixture.client.call(tool, arguments).await;
+        let text = answer.text().to_owned();
+        text.contains("waits for a person's yes")
+    };
+    let written = fixture.remote("x");
+    let write = json!({"path": written, "content": "a"});
+    let here = format!("* >{}/*", fixture.remote("").trim_end_matches('/'));
+    for (rules, tool, arguments, expected) in [
+        (
+            json!(["rm -r *"]),
+            "task_exec",
+            json!({"cmd": "sudo -n rm -rf gone"}),
+            true,
+        ),
+        (json!(["rm -r *"]), "task_exec", json!({"cmd": "ls"}), false),
+        (json!([here]), "file_write", write.clone(), true),
+        (json!(["* >/srv/*"]), "file_write", write.clone(), false),
+        (json!(["tool:file_*"]), "file_write", write.clone(), true),
+        (
+            json!(["tool:file_*"]),
+            "task_exec",
+            json!({"cmd": "touch x"}),
+            false,
+        ),
+        (
+            json!(["on web*"]),
+            "task_exec",
+            json!({"cmd": "touch x"}),
+            true,
+        ),
+        (
+            json!(["on web*"]),
+            "task_exec",
+            json!({"cmd": "ls | wc -l"}),
+            false,
+        ),
+        (
+            json!(["on tag:prod"]),
+            "task_exec",
+            json!({"cmd": "touch x"}),
+            false,
+        ),
+        (
+            json!(["between 00:00 and 12:00", "after 12:00"]),
+            "task_exec",
+            json!({"cmd": "touch x"}),
+            true,
+        ),
+        (
+            json!(["between 00:00 and 00:00 on web1"]),
+            "task_exec",
+            json!({"cmd": "touch x"}),
+            false,
+        ),
+        (
+            json!(["tool:get_*"]),
+            "get_system_resources",
+            json!({}),
+            true,
+        ),
+    ] {
+        write_rules(data, &json!({"ask": rules}));
+        let asked = is_asked(tool, arguments.clone()).await;
+        assert_eq!(asked, expected, "{rules} {tool} {arguments}");
+    }
+    // Settings are asked about, too, before the tool runs.
+    let server = json!({"alias": "new", "host": "192.0.2.7", "user": "a", "verify": false});
+    fixture
+        .client
+        .call("server_add", server)
+        .await
+        .error("DECLINED");
+    write_rules(data, &json!({"ask": ["after noon"]}));
+    let refused = fixture
+        .client
+        .call("system_diagnostics", json!({}))
+        .await
+        .ok();
+    assert!(
+        refused.facts().to_string().contains("after noon"),
+        "{}",
+        refused.facts()
+    );
+}
+
+#[tokio::test]
+async fn rules_that_cannot_be_read_refuse_from_the_start() {
+    for rules in [
+        json!({"ask": ["after 25:00"]}),
+        json!({"ask": "rm"}),
+        json!({"modes": {"web1": "sometimes"}}),
+        json!({"modes": {"": "ask"}}),
+    ] {
+        let data = directory();
+        write_rules(data.path(), &rules);
+        let client = Client::in_process(data.path(), |_| {}).await;
+        let server = json!({"alias": "web1", "host": "192.0.2.7", "user": "a", "verify": false});
+        let added = client.call("server_add", server).await;
+        assert!(added.is_error(), "{rules}");
+    }
+}
+
+#[tokio::test]
+async fn only_reading_passes_where_the_mode_is_readonly() {
+    let fixture = Fixture::embedded().await;
+    write_rules(
+        fixture.data.path(),
+        &json!({"modes": {"all": "readonly", "tag:x": "free"}}),
+    );
+    fixture.exec("uname").await.ok();
+    fixture.exec("touch x").await.error("READ_ONLY");
+    let write = json!({"alias": "web1", "path": "x", "content": "a"});
+    fixture
+        .client
+        .call("file_write", write)
+        .await
+        .error("READ_ONLY");
+    write_rules(
+        fixture.data.path(),
+        &json!({"modes": {"all": "readonly", "web1": "free"}}),
+    );
+    fixture.exec("touch x").await.ok();
+}
+
+#[tokio::test]
+async fn a_command_that_was_let_through_for_good_is_not_asked_about_again() {
+    let (sshd, terminal) = (Sshd::start(), Terminal::open().await);
+    let data = terminal.data.path();
+    let rules = json!({"modes": {"web1": "ask"}});
+    let mut session = session(Era::Handshake, &sshd, data, asks(), &rules).await;
+    let always = json!({"action": "accept", "content": {"confirm": true, "always": true}});
+    let touch = |name: &str| run(&format!("touch {}", sshd.home(name)));
+    let (questions, _) = session.asked("task_exec", touch("a"), always.clone()).await;
+    assert!(
+        questions[0]["requestedSchema"]["properties"]["always"].is_object(),
+        "{questions:?}"
+    );
+    // Program and first word: another file is another word.
+    let (questions, _) = session.asked("task_exec", touch("b"), yes()).await;
+    assert_eq!(questions.len(), 1);
+    let (questions, _) = session.asked("task_exec", touch("a"), yes()).await;
+    assert_eq!(questions.len(), 0);
+    let remembered = format!("touch {}", sshd.home("a"));
+    let rules = session.tool("policy_blocklist_list", json!({})).await;
+    let known = &rules["structuredContent"]["always"]["web1"];
+    assert_eq!(known, &json!([remembered]), "{rules}");
+    for list in [
+        "sh -c 'touch /x/y'",
+        "touch /x/y; touch /x/z",
+        "sudo touch /x/y",
+    ] {
+        let (questions, _) = session
+            .asked("task_exec", run(list), json!({"action": "decline"}))
+            .await;
+        let properties = &questions[0]["requestedSchema"]["properties"];
+        assert!(properties.get("always").is_none(), "{list}: {properties}");
+    }
+    let forgotten = format!("approve --forget '{remembered}' web1");
+    let said = terminal.types(&forgotten, "").await;
+    assert!(said.contains("asked about again"), "{said}");
+    let (questions, _) = session.asked("task_exec", touch("a"), yes()).await;
+    assert_eq!(questions.len(), 1);
+}
+
+#[tokio::test]
+async fn the_person_is_told_by_a_command_of_theirs() {
+    let (data, notes) = (directory(), directory());
+    let note = notes.path().join("note");
+    let program = notes.path().join("tell it");
+    let script = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" > {}.new\n",
+        note.display()
+    );
+    let script = format!("{script}mv {0}.new {0}\n", note.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    let client = Client::in_process(data.path(), |config| {
+        config.notify_command = Some(format!("'{}' -u critical", program.display()));
+        config.sync_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let mut server = crate::helper::login("web1", crate::helper::closed_port());
+    server["verify"] = false.into();
+    client.call("server_add", server).await.ok();
+    client.person_goes_away();
+    write_rules(data.path(), &json!({"modes": {"web1": "ask"}}));
+    client.exec("web1", "touch x").await.ok();
+    eventually("the notice came", || note.exists()).await;
+    let told = std::fs::read_to_string(&note).unwrap();
+    assert!(
+        told.starts_with("-u\ncritical\ntask_exec waits for your yes\n"),
+        "{told}"
+    );
+    assert!(told.contains("touch x"), "{told}");
+}
+
+#[tokio::test]
+async fn the_reason_is_listed_only_where_somebody_may_be_asked() {
+    let fixture = Fixture::embedded().await;
+    let has_reason = async || {
+        let tools = fixture.client.tools().await;
+        let exec = tools.iter().find(|tool| tool.name == "task_exec").unwrap();
+        exec.input_schema["properties"].get("reason").is_some()
+    };
+    assert!(!has_reason().await);
+    let given = json!({"alias": "web1", "cmd": "true", "reason": "why not"});
+    let ran = fixture.client.call("task_exec", given).await.ok();
+    let status = json!({"id": ran.facts()["id"], "verbose": true});
+    let record = fixture.client.call("task_status", status).await.ok();
+    record.has(&json!({"reason": "why not"}));
+    write_rules(fixture.data.path(), &json!({"ask": ["rm *"]}));
+    assert!(has_reason().await);
+}
+
+#[tokio::test]
+async fn a_shell_is_asked_about_and_so_is_what_is_typed_into_it() {
+    let fixture = Fixture::start().await;
+    fixture.client.person_goes_away();
+    let open = json!({"alias": "web1", "name": "one"});
+    fixture.client.call("shell_open", open).await.ok();
+    write_rules(fixture.data.path(), &json!({"modes": {"web1": "ask"}}));
+    let open = json!({"alias": "web1", "name": "two"});
+    fixture
+        .client
+        .call("shell_open", open)
+        .await
+        .error("DECLINED");
+    let reads = json!({"shell": "one", "input": "uname"});
+    fixture.client.call("shell_send", reads).await.ok();
+    let types = json!({"shell": "one", "input": format!("touch {}", fixture.remote("typed"))});
+    fixture
+        .client
+        .call("shell_send", types)
+        .await
+        .error("DECLINED");
+    assert!(!fixture.there("typed").exists());
+}
