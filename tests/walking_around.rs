@@ -102,7 +102,7 @@ async fn nothing_is_written_where_a_client_has_no_rules_or_they_are_broken() {
         .await
         .ok();
     assert!(
-        preview.contains("+") && preview.contains("Bash(ssh:*)"),
+        preview.contains('+') && preview.contains("Bash(ssh:*)"),
         "{preview}"
     );
     assert!(preview.ends_with("Nothing was written.\n"), "{preview}");
