@@ -1,11 +1,12 @@
 //! Bytes that the reader of a connection has not taken yet.
 //!
 //! The SSH library opens a channel's window again as soon as bytes arrive, whether anybody takes them or not, and
-//! stops the whole connection once a channel holds too many of them. So they are taken at once, and wait here: the
-//! first ones in memory, the others on the disk. Thus a slow reader holds up nobody but itself.
+//! stops the whole connection once a channel holds too many of them. So they wait here: the first ones in memory, the
+//! others on the disk. Thus a slow reader holds up nobody but itself. A reader that has the connection for itself is
+//! waited for instead, as long as it takes something.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,13 +15,16 @@ use bytes::{Buf, Bytes};
 use crate::store::Overflow;
 
 /// Bytes of one connection that wait in memory.
-const IN_MEMORY: usize = 128 * 1024;
+const IN_MEMORY: usize = 256 * 1024;
 
 /// Bytes that are read from the disk at once.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// Bytes of all connections of a tunnel that wait on the disk.
 const ON_DISK: u64 = 1024 * 1024 * 1024;
+
+/// Pieces that are written at once.
+pub(super) const SLICES: usize = 16;
 
 /// The bytes of a tunnel that wait on the disk.
 #[derive(Default)]
@@ -33,6 +37,17 @@ pub(super) struct Backlog {
     held: usize,
     overflow: Overflow,
     budget: Arc<DiskBudget>,
+}
+
+/// The room that a backlog has for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// In memory.
+    InMemory,
+    /// On the disk, which costs time.
+    OnDisk,
+    /// None until some are taken.
+    Nowhere,
 }
 
 impl Backlog {
@@ -50,13 +65,15 @@ impl Backlog {
         self.memory.is_empty()
     }
 
-    /// Returns false while no more may be added, because the disk holds enough.
-    pub(super) fn has_room(&self) -> bool {
-        self.fits_in_memory() || self.budget.0.load(Ordering::Relaxed) < ON_DISK
-    }
-
-    fn fits_in_memory(&self) -> bool {
-        self.overflow.is_empty() && self.held < IN_MEMORY
+    /// The room for more.
+    pub(super) fn room(&self) -> Room {
+        if self.overflow.is_empty() && self.held < IN_MEMORY {
+            Room::InMemory
+        } else if self.budget.0.load(Ordering::Relaxed) < ON_DISK {
+            Room::OnDisk
+        } else {
+            Room::Nowhere
+        }
     }
 
     /// Adds bytes at the end.
@@ -64,7 +81,7 @@ impl Backlog {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.fits_in_memory() {
+        if self.room() == Room::InMemory {
             self.held += bytes.len();
             self.memory.push_back(bytes);
             return Ok(());
@@ -75,19 +92,23 @@ impl Backlog {
         Ok(())
     }
 
-    /// The first bytes; none only if nothing waits.
-    pub(super) fn front(&self) -> &[u8] {
-        self.memory.front().map_or(&[], |bytes| bytes)
+    /// The first pieces; none only if nothing waits.
+    pub(super) fn front(&self) -> [IoSlice<'_>; SLICES] {
+        let mut pieces = self.memory.iter();
+        std::array::from_fn(|_| IoSlice::new(pieces.next().map_or(&[], |piece| piece)))
     }
 
     /// Removes so many of the first bytes.
-    pub(super) async fn advance(&mut self, taken: usize) -> io::Result<()> {
+    pub(super) async fn advance(&mut self, mut taken: usize) -> io::Result<()> {
         self.held -= taken;
-        if let Some(first) = self.memory.front_mut() {
-            first.advance(taken);
-            if first.is_empty() {
-                self.memory.pop_front();
+        while let Some(first) = self.memory.front_mut() {
+            let of_first = taken.min(first.len());
+            first.advance(of_first);
+            taken -= of_first;
+            if !first.is_empty() {
+                break;
             }
+            self.memory.pop_front();
         }
         if self.memory.is_empty() && !self.overflow.is_empty() {
             let bytes = self.overflow.pop(PIECE).await?;
@@ -113,6 +134,17 @@ mod tests {
     use super::*;
     use crate::store::DataDirectory;
 
+    async fn take(backlog: &mut Backlog, most: usize, into: &mut Vec<u8>) {
+        let first: Vec<u8> = backlog
+            .front()
+            .iter()
+            .flat_map(|piece| piece.to_vec())
+            .collect();
+        let taken = first.len().min(most);
+        into.extend_from_slice(&first[..taken]);
+        backlog.advance(taken).await.unwrap();
+    }
+
     #[tokio::test]
     async fn bytes_keep_their_order_across_memory_and_disk() {
         let directory = tempfile::tempdir().unwrap();
@@ -126,17 +158,16 @@ mod tests {
             assert!(backlog.held < IN_MEMORY + 2 * PIECE);
             // The reader takes less than comes.
             if number % 2 == 0 {
-                let taken = backlog.front().len().min(7_777);
-                came.extend_from_slice(&backlog.front()[..taken]);
-                backlog.advance(taken).await.unwrap();
+                take(&mut backlog, 7_777, &mut came).await;
             }
         }
         assert!(budget.0.load(Ordering::Relaxed) > 1_000_000);
+        assert_ne!(backlog.room(), Room::InMemory);
         while !backlog.is_empty() {
-            let first = backlog.front().to_owned();
-            came.extend_from_slice(&first);
-            backlog.advance(first.len()).await.unwrap();
+            // More than the first piece has.
+            take(&mut backlog, 40_000, &mut came).await;
         }
+        assert_eq!(backlog.room(), Room::InMemory);
         assert!(came == all);
         backlog.push(all.into()).await.unwrap();
         backlog.push(Bytes::from_static(b"more")).await.unwrap();

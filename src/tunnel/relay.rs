@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::{Instant, sleep_until};
 
-use super::backlog::{Backlog, DiskBudget};
+use super::backlog::{Backlog, DiskBudget, Room};
 use super::live::Counts;
 use crate::ssh::{Forwarded, ForwardedChannel};
 use crate::store::Overflow;
@@ -17,6 +17,9 @@ const PIECE: usize = 32 * 1024;
 
 /// Time after which a reader is cut that takes nothing at all while the disk holds enough for it.
 const STUCK: Duration = Duration::from_secs(30);
+
+/// Time for which a reader that has the SSH connection for itself holds it up without taking anything.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The bytes that a program on this machine reads and writes.
 pub(super) trait LocalStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -32,7 +35,7 @@ pub(super) async fn relay(
     budget: &Arc<DiskBudget>,
 ) -> io::Result<()> {
     let (reader, mut writer) = split(stream);
-    let lease = channel.lease();
+    let (lease, mut in_use) = (channel.lease(), channel.in_use());
     let (mut incoming, outgoing) = channel.parts();
     let sending = send(reader, outgoing, counts);
     tokio::pin!(sending);
@@ -52,8 +55,9 @@ pub(super) async fn relay(
                 () = incoming.closed() => return Ok(()),
             }
         }
-        let has_room = backlog.has_room();
-        if !has_room && !is_retired {
+        let room = backlog.room();
+        let holds_up = room == Room::OnDisk && in_use.is_alone() && last_taken.elapsed() < PATIENCE;
+        if room == Room::Nowhere && !is_retired {
             // Further connections are not to wait behind this one.
             lease.retire();
             is_retired = true;
@@ -63,23 +67,36 @@ pub(super) async fn relay(
                 sent?;
                 is_sent = true;
             }
-            piece = incoming.next(), if !is_closed && has_room => match piece {
+            piece = incoming.next(), if !is_closed && room != Room::Nowhere && !holds_up => match piece {
                 Forwarded::Bytes(bytes) => {
                     counts.add(0, bytes.len());
+                    if backlog.is_empty() {
+                        last_taken = Instant::now();
+                    }
                     backlog.push(bytes).await?;
                 }
                 Forwarded::End => has_come = true,
                 Forwarded::Closed => (has_come, is_closed) = (true, true),
             },
-            taken = writer.write(backlog.front()), if !backlog.is_empty() => {
+            taken = write_front(&mut writer, &backlog), if !backlog.is_empty() => {
                 backlog.advance(taken?).await?;
                 last_taken = Instant::now();
             }
-            () = sleep_until(last_taken + STUCK), if !has_room => {
+            () = in_use.changed(), if holds_up => {}
+            () = sleep_until(last_taken + PATIENCE), if holds_up => {}
+            () = sleep_until(last_taken + STUCK), if room == Room::Nowhere => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader takes nothing"));
             }
         }
     }
+}
+
+/// Writes some of the bytes that wait, and returns their number. Nothing is written where it is given up.
+async fn write_front(
+    writer: &mut (impl AsyncWrite + Unpin),
+    backlog: &Backlog,
+) -> io::Result<usize> {
+    writer.write_vectored(&backlog.front()).await
 }
 
 /// Sends what comes from this side, and then its end.

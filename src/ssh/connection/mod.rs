@@ -6,6 +6,7 @@
 //! | `tap`, `transcript` | the bytes of a login, for a request that the library does not pass on |
 //! | `client` | the library's handler: host keys, banners, the reason of a connection's end |
 //! | `forward_target` | places that a server forwards connections to and from |
+//! | `forwards` | the number of channels for such connections |
 //! | `algorithms` | the algorithms to offer in the key exchange |
 //! | `notices` | notices for a person while a login is under way |
 //! | `failure` | the errors of connections that were not made |
@@ -14,6 +15,7 @@ pub(in crate::ssh) mod algorithms;
 pub(in crate::ssh) mod client;
 pub(in crate::ssh) mod failure;
 pub(in crate::ssh) mod forward_target;
+pub(in crate::ssh) mod forwards;
 pub(in crate::ssh) mod notices;
 pub(in crate::ssh) mod stream;
 pub(in crate::ssh) mod tap;
@@ -32,6 +34,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::ssh::connection::client::{ClientHandler, ForwardedChannels};
 pub use crate::ssh::connection::forward_target::ForwardTarget;
+use crate::ssh::connection::forwards::Forwards;
 use crate::ssh::connection::stream::{LastRead, SentBytes};
 use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::host_key::Identity;
@@ -65,6 +68,8 @@ pub struct Connection {
     pub(in crate::ssh) closed: CancellationToken,
     /// The receiver of channels that the server opens for connections that it forwards.
     pub(in crate::ssh) forwarded: ForwardedChannels,
+    /// The channels of connections that are forwarded either way.
+    pub(in crate::ssh) forwards: Arc<Forwards>,
     pub(in crate::ssh) reason: Arc<Mutex<Option<String>>>,
     pub(in crate::ssh) round_trip: Mutex<Option<Duration>>,
     pub(in crate::ssh) last_read: LastRead,

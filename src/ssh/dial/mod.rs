@@ -265,6 +265,7 @@ impl Dialer {
             handle,
             closed,
             forwarded,
+            forwards: Arc::default(),
             reason,
             round_trip: Mutex::default(),
             last_read,

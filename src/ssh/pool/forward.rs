@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::{ChannelPurpose, LEAST_PATIENCE, Lease, OpenChannel, Pool};
 use crate::error::Error;
 use crate::ssh::connection::ForwardTarget;
+use crate::ssh::connection::forwards::{CountedForward, ForwardsInUse};
 use crate::sync::lock;
 
 /// Forwarded connections that may wait to be taken; the server is refused further ones.
@@ -26,6 +27,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct ForwardedChannel {
     incoming: ChannelReadHalf,
     outgoing: Arc<ChannelWriteHalf<Msg>>,
+    counted: CountedForward,
     lease: Arc<Lease>,
 }
 
@@ -118,6 +120,7 @@ impl ForwardedChannel {
         Self {
             incoming,
             outgoing: Arc::new(outgoing),
+            counted: lease.connection.forwards.add(),
             lease,
         }
     }
@@ -125,6 +128,11 @@ impl ForwardedChannel {
     /// The lease.
     pub(crate) fn lease(&self) -> Arc<Lease> {
         Arc::clone(&self.lease)
+    }
+
+    /// The number of forwarded channels on its connection.
+    pub(crate) fn in_use(&self) -> ForwardsInUse {
+        self.counted.in_use()
     }
 
     /// The bytes from the server, and a writer of bytes to it. The writer waits while the server's window is closed;

@@ -175,6 +175,12 @@ impl Pool {
                 lease.connection_id,
                 Arc::clone(&lease.server),
             );
+            let forwards = Arc::clone(&lease.connection.forwards);
+            // Those that share the connection are to make room for the answer.
+            let _asking = match request {
+                ChannelRequest::Session(_) => None,
+                ChannelRequest::Tunnel(..) => Some(forwards.add()),
+            };
             let asked = Instant::now();
             let kept = match request {
                 ChannelRequest::Session(_) => lessor.take_kept_channel(connection_id),
