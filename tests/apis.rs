@@ -212,6 +212,42 @@ async fn from_a_server_s_network() {
 }
 
 #[tokio::test]
+async fn several_servers_are_asked_in_one_call() {
+    let (data, sshd) = (directory(), Sshd::start());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let http = Http::start(None).await;
+    for alias in ["web1", "web2"] {
+        client.register(sshd.login(alias)).await;
+    }
+    let gone = json!({"alias": "web3", "host": "127.0.0.1", "port": closed_port(), "user": "u", "password": "p"});
+    client.register(gone).await;
+
+    let url = format!("http://127.0.0.1:{}/200", http.port);
+    add(&client, &url, json!({})).await;
+    let asked = json!({"alias": "main_api", "server_alias": "web*"});
+    let told = client.call("api_check", asked).await.ok();
+    let facts = told.facts();
+    for alias in ["web1", "web2"] {
+        let up = json!({"status": "UP", "http_code": 200, "via": "tunnel"});
+        assert_has(&facts["servers"][alias], &up);
+    }
+    let reason = facts["failed"]["web3"].as_str().unwrap();
+    assert!(reason.contains("ECONNREFUSED"), "{reason}");
+    let lines: Vec<_> = told.text().lines().collect();
+    assert!(lines[0].starts_with("web3  not asked: "), "{lines:?}");
+    assert_eq!(lines[1], "UP from 2 of 3 servers: web1, web2");
+
+    let url = format!("http://127.0.0.1:{}/503", http.port);
+    let asked = json!({"alias": "web2*", "url": url});
+    let told = client.call("check_api_health", asked).await.ok();
+    let down = json!({"status": "DOWN", "http_code": 503});
+    assert_has(&told.facts()["servers"]["web2"], &down);
+    let unknown = json!({"alias": "web1,nobody", "url": url});
+    let error = client.call("check_api_health", unknown).await;
+    error.error("UNKNOWN_ALIAS");
+}
+
+#[tokio::test]
 async fn silence_is_down() {
     let (data, sshd) = (directory(), Sshd::start());
     let client = Client::in_process(data.path(), |config| {

@@ -45,7 +45,7 @@ pub struct Health {
     url: String,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 enum HealthStatus {
     Up,
@@ -143,6 +143,11 @@ impl Checker {
 }
 
 impl Health {
+    /// Returns true if the API is up.
+    pub fn is_up(&self) -> bool {
+        self.status == HealthStatus::Up
+    }
+
     /// The result for people, in a line.
     pub fn text(&self) -> String {
         let status = match self.status {

@@ -1,7 +1,6 @@
-//! HTTP APIs: add, list, remove, check.
+//! HTTP APIs: add, list, remove.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -10,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::data::{fields, words};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::check_name;
-use super::{Call, Json, Nothing, Parameters, ProgressSource};
-use crate::api::{ApiView, Health, HealthRequest};
+use super::{Json, Nothing, Parameters};
+use crate::api::{ApiView, HealthRequest};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -57,24 +56,6 @@ struct AddApi {
 struct RemoveApi {
     /// API alias.
     alias: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CheckApi {
-    /// API alias.
-    alias: String,
-    /// Ask from this server.
-    server_alias: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CheckAddress {
-    /// Server alias.
-    alias: String,
-    /// HTTP address.
-    url: String,
 }
 
 /// The APIs as they may be shown, by alias.
@@ -195,33 +176,6 @@ impl App {
         Json::new(format!("API `{alias}` removed"), &RemovedApi { alias })
     }
 
-    /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN.
-    #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis))]
-    async fn api_check(
-        &self,
-        Parameters(CheckApi {
-            alias,
-            server_alias,
-        }): Parameters<CheckApi>,
-        call: Call,
-    ) -> Result<Json<Health>, Error> {
-        let mut api = self.apis().get(&alias)?;
-        self.vault().reveal_all(api.secrets()).await?;
-        let request = HealthRequest::of(&api)?;
-        self.check(&call, &request, server_alias.as_deref()).await
-    }
-
-    /// Ask from a server whether an address is up, as api_check does.
-    #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis))]
-    async fn check_api_health(
-        &self,
-        Parameters(CheckAddress { alias, url }): Parameters<CheckAddress>,
-        call: Call,
-    ) -> Result<Json<Health>, Error> {
-        self.check(&call, &HealthRequest::get(&url)?, Some(&alias))
-            .await
-    }
-
     /// Refuses secrets that only a person may refer to, unless the same API has them already.
     async fn check_api_secrets(&self, alias: &str, api: &Api) -> Result<(), Error> {
         let given = [
@@ -241,25 +195,5 @@ impl App {
             }
         }
         self.check_secrets(Api::FILE, given.collect(), kept).await
-    }
-
-    async fn check(
-        &self,
-        call: &Call,
-        request: &HealthRequest,
-        through: Option<&str>,
-    ) -> Result<Json<Health>, Error> {
-        let deadline = Instant::now() + self.config().sync_timeout;
-        let waits = || self.pool().login_notice(through?);
-        let through = through.map(|alias| (self.pool(), alias));
-        let checked = Box::pin(self.checker().check(request, through, deadline));
-        let health = call
-            .reporting(
-                &ProgressSource::Time("the API has been asked"),
-                waits,
-                checked,
-            )
-            .await?;
-        Json::new(health.text(), &health)
     }
 }

@@ -21,12 +21,14 @@ const MOST_FACTS: usize = 8 * 1024;
 /// The facts of each server.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct FactsByServer<'j, T> {
-    servers: IndexMap<&'j str, T>,
+pub(super) struct FactsByServer<'j, T> {
+    pub(super) servers: IndexMap<&'j str, T>,
     /// The reasons of those that gave none.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    failed: IndexMap<&'j str, String>,
-    task_id: &'j str,
+    pub(super) failed: IndexMap<&'j str, String>,
+    /// The job that asked them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'j str>,
 }
 
 /// The same as a text, for facts that would be too long.
@@ -34,7 +36,33 @@ struct FactsByServer<'j, T> {
 #[serde(rename_all = "camelCase")]
 struct FactsAsText<'j> {
     report: &'j str,
-    task_id: &'j str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'j str>,
+}
+
+impl<T> Default for FactsByServer<'_, T> {
+    fn default() -> Self {
+        Self {
+            servers: IndexMap::new(),
+            failed: IndexMap::new(),
+            task_id: None,
+        }
+    }
+}
+
+impl<T: Serialize> FactsByServer<'_, T> {
+    /// The answer with these facts, or with the text alone where they would be too long.
+    pub(super) fn reply<A: Serialize>(&self, text: &str) -> Result<Json<A>, Error> {
+        let length = serde_json::to_vec(self).map_or(usize::MAX, |json| json.len());
+        if length > MOST_FACTS {
+            let report = FactsAsText {
+                report: text,
+                task_id: self.task_id,
+            };
+            return Json::with(text, &report);
+        }
+        Json::with(text, self)
+    }
 }
 
 impl App {
@@ -56,9 +84,8 @@ impl App {
             return Json::of_job(&job, text);
         };
         let mut facts = FactsByServer {
-            servers: IndexMap::new(),
-            failed: IndexMap::new(),
-            task_id: job.id.as_str(),
+            task_id: Some(job.id.as_str()),
+            ..FactsByServer::default()
         };
         let mut told = HashMap::new();
         for child in &outcome.children {
@@ -82,15 +109,7 @@ impl App {
         }
         let (jobs, view) = (self.jobs(), OutputView::default());
         let text = jobs.text_with_facts(&job, outcome, &view, told).await?;
-        let length = serde_json::to_vec(&facts).map_or(usize::MAX, |json| json.len());
-        if length > MOST_FACTS {
-            let report = FactsAsText {
-                report: &text,
-                task_id: facts.task_id,
-            };
-            return Json::with(&text, &report);
-        }
-        Json::with(&text, &facts)
+        facts.reply(&text)
     }
 
     /// All that a task has printed on standard output.

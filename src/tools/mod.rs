@@ -30,6 +30,7 @@
 //! | every other file | a family of tools |
 
 mod admin;
+mod api_check;
 mod apis;
 mod arguments;
 mod ask;
@@ -130,6 +131,7 @@ impl Tools {
             App::api_tools(),
             App::shell_tools(),
             App::task_input_tools(),
+            App::api_check_tools(),
             App::tunnel_tools(),
             App::authorize_tools(),
             App::policy_tools(),
