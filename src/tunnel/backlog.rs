@@ -41,7 +41,7 @@ pub(super) struct Backlog {
 
 /// The room that a backlog has for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum BacklogRoom {
     /// In memory.
     InMemory,
     /// On the disk, which costs time.
@@ -66,13 +66,13 @@ impl Backlog {
     }
 
     /// The room for more.
-    pub(super) fn room(&self) -> Room {
+    pub(super) fn room(&self) -> BacklogRoom {
         if self.overflow.is_empty() && self.held < IN_MEMORY {
-            Room::InMemory
+            BacklogRoom::InMemory
         } else if self.budget.0.load(Ordering::Relaxed) < ON_DISK {
-            Room::OnDisk
+            BacklogRoom::OnDisk
         } else {
-            Room::Nowhere
+            BacklogRoom::Nowhere
         }
     }
 
@@ -81,7 +81,7 @@ impl Backlog {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.room() == Room::InMemory {
+        if self.room() == BacklogRoom::InMemory {
             self.held += bytes.len();
             self.memory.push_back(bytes);
             return Ok(());
@@ -162,12 +162,12 @@ mod tests {
             }
         }
         assert!(budget.0.load(Ordering::Relaxed) > 1_000_000);
-        assert_ne!(backlog.room(), Room::InMemory);
+        assert_ne!(backlog.room(), BacklogRoom::InMemory);
         while !backlog.is_empty() {
             // More than the first piece has.
             take(&mut backlog, 40_000, &mut came).await;
         }
-        assert_eq!(backlog.room(), Room::InMemory);
+        assert_eq!(backlog.room(), BacklogRoom::InMemory);
         assert!(came == all);
         backlog.push(all.into()).await.unwrap();
         backlog.push(Bytes::from_static(b"more")).await.unwrap();

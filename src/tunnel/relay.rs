@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::{Instant, sleep_until};
 
-use super::backlog::{Backlog, DiskBudget, Room};
+use super::backlog::{Backlog, BacklogRoom, DiskBudget};
 use super::live::Counts;
 use crate::ssh::{Forwarded, ForwardedChannel};
 use crate::store::Overflow;
@@ -56,8 +56,9 @@ pub(super) async fn relay(
             }
         }
         let room = backlog.room();
-        let holds_up = room == Room::OnDisk && in_use.is_alone() && last_taken.elapsed() < PATIENCE;
-        if room == Room::Nowhere && !is_retired {
+        let holds_up =
+            room == BacklogRoom::OnDisk && in_use.is_alone() && last_taken.elapsed() < PATIENCE;
+        if room == BacklogRoom::Nowhere && !is_retired {
             // Further connections are not to wait behind this one.
             lease.retire();
             is_retired = true;
@@ -67,7 +68,7 @@ pub(super) async fn relay(
                 sent?;
                 is_sent = true;
             }
-            piece = incoming.next(), if !is_closed && room != Room::Nowhere && !holds_up => match piece {
+            piece = incoming.next(), if !is_closed && room != BacklogRoom::Nowhere && !holds_up => match piece {
                 Forwarded::Bytes(bytes) => {
                     counts.add(0, bytes.len());
                     if backlog.is_empty() {
@@ -84,7 +85,7 @@ pub(super) async fn relay(
             }
             () = in_use.changed(), if holds_up => {}
             () = sleep_until(last_taken + PATIENCE), if holds_up => {}
-            () = sleep_until(last_taken + STUCK), if room == Room::Nowhere => {
+            () = sleep_until(last_taken + STUCK), if room == BacklogRoom::Nowhere => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader takes nothing"));
             }
         }
