@@ -179,7 +179,7 @@ fn collect(directory: &Path, module: &mut Module, texts: &mut BTreeMap<Module, S
             module.push(stem);
             collect(&path, module, texts);
             module.pop();
-        } else if path.extension().is_none_or(|extension| extension != "png")
+        } else if path.extension().is_some_and(|extension| extension == "rs")
             && !["main", "lib", "tests"].contains(&stem.as_str())
         {
             let mut of_file = module.clone();

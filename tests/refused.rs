@@ -113,21 +113,16 @@ async fn what_makes_no_sense_is_refused() {
         refusal.contains("`emacs`") && refusal.contains("claude-code"),
         "{refusal}"
     );
-    for line in [
-        "--client=cursor --sync-timeout=1",
-        "doctor --dry-run",
-        "uninstall --print",
-        "uninstall --take-over",
-        "uninstall --data-dir=/d",
-        "install --data-dir=",
+    for (line, word) in [
+        ("--client=cursor --sync-timeout=1", "'--client'"),
+        ("doctor --dry-run", "'--dry-run'"),
+        ("uninstall --print", "'--print'"),
+        ("uninstall --take-over", "'--take-over'"),
+        ("uninstall --data-dir=/d", "settings go with `install`"),
+        ("install --data-dir=", "it is empty"),
     ] {
         let said = home.run(line).await;
         assert_eq!(said.code, Some(2), "{said:?}");
-        let word = if line.ends_with('=') {
-            "directory"
-        } else {
-            "install"
-        };
         assert!(
             said.stderr.contains(word) && said.stdout.is_empty(),
             "{said:?}"

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Overrides, parse_seconds};
@@ -133,7 +134,13 @@ impl CommandLine {
         if let Some(named) = named {
             arguments.drain(1..named + 2);
         }
-        Self::try_parse_from(arguments)
+        let parsed = Self::try_parse_from(arguments)?;
+        if matches!(parsed.command, Some(Command::Uninstall(_))) && parsed.given.is_some() {
+            let advice =
+                "`uninstall` takes --client, --name and --dry-run; settings go with `install`";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, advice));
+        }
+        Ok(parsed)
     }
 
     /// The settings among the options, and the command.
@@ -149,6 +156,13 @@ impl CommandLine {
     /// The grammar, of which help, completions and the manual are made.
     fn grammar() -> clap::Command {
         Self::command()
+    }
+}
+
+impl SettingOptions {
+    /// Returns true if one is given.
+    fn is_some(&self) -> bool {
+        self.data_dir.is_some() || self.sync_timeout.is_some() || self.env_file.is_some()
     }
 }
 

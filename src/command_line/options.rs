@@ -136,16 +136,9 @@ impl InstallOptions {
 }
 
 impl UninstallOptions {
-    /// The request, unless there are settings: an entry that goes has none.
-    pub(super) fn request(self, overrides: Overrides) -> Result<InstallRequest, String> {
-        if overrides == Overrides::default() {
-            Ok(self.entry.request(overrides))
-        } else {
-            Err(
-                "`uninstall` takes --client, --name and --dry-run; settings go with `install`"
-                    .to_owned(),
-            )
-        }
+    pub(super) fn request(self) -> InstallRequest {
+        // An entry that goes has no settings.
+        self.entry.request(Overrides::default())
     }
 }
 

@@ -22,7 +22,7 @@ pub async fn run(command: Command, overrides: Overrides) -> Result<ExitCode, Str
             install::install(&options.request(overrides), out).map_err(told)?;
         }
         Command::Uninstall(options) => {
-            install::uninstall(&options.request(overrides)?, out).map_err(told)?;
+            install::uninstall(&options.request(), out).map_err(told)?;
         }
         Command::Permissions(asked) => {
             install::permissions(&asked.client, asked.name.as_deref(), asked.tier, out)

@@ -9,12 +9,13 @@ use super::context::QueryContext;
 use super::lines::{LineSelector, compile};
 use super::problem::check_file;
 use super::read::ReadQuery;
+use super::report::FileReport;
 use crate::error::Error;
 use crate::hex::digits;
 use crate::sftp::{FileType, RemoteFiles};
 
 /// Says how a file was read.
-pub(super) const NOTE: &str =
+const NOTE: &str =
     "(read over SFTP, since the server has no shell; a pattern is a Rust regex there)";
 
 /// The longest file that is read to its end, for its lines and its hash, unless asked for.
@@ -42,8 +43,25 @@ impl Tally {
     }
 }
 
+impl ReadQuery {
+    /// Asks it over SFTP.
+    pub(super) async fn ask_over_sftp(
+        &self,
+        files: &RemoteFiles<'_>,
+        context: QueryContext<'_>,
+        mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
+    ) -> Result<FileReport, Error> {
+        let mut file = read(self, files, context).await?;
+        file.sample = mask(file.sample);
+        file.text = mask(file.text);
+        let mut report = self.report(&file, context)?;
+        report.notes.push(NOTE.to_owned());
+        Ok(report)
+    }
+}
+
 /// Reads a part of a file, with the facts about it.
-pub(super) async fn read(
+async fn read(
     query: &ReadQuery,
     files: &RemoteFiles<'_>,
     context: QueryContext<'_>,

@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::content::FileContent;
 use super::context::QueryContext;
-use super::over_sftp;
 use super::parts::{content, parts, words};
 use super::problem::refusal;
 use super::report::FileReport;
 use crate::error::Error;
-use crate::sftp::{RemoteFiles, spelling};
+use crate::sftp::spelling;
 use crate::shell::quote;
 
 const SCRIPT: &str = concat!(
@@ -134,21 +133,6 @@ impl ReadQuery {
         content(&parts, "end")?;
         let file = FileContent::of(&parts, context.charset)?;
         Some(self.report(&file, context))
-    }
-
-    /// Asks it over SFTP.
-    pub(super) async fn ask_over_sftp(
-        &self,
-        files: &RemoteFiles<'_>,
-        context: QueryContext<'_>,
-        mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
-    ) -> Result<FileReport, Error> {
-        let mut file = over_sftp::read(self, files, context).await?;
-        file.sample = mask(file.sample);
-        file.text = mask(file.text);
-        let mut report = self.report(&file, context)?;
-        report.notes.push(over_sftp::NOTE.to_owned());
-        Ok(report)
     }
 }
 

@@ -4,15 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::context::QueryContext;
-use super::found_lines::FoundLine;
-use super::parts::{content, parts, words};
-use super::problem::refusal;
-use super::report::FileReport;
-use super::search_over_sftp;
-use super::search_report::SearchFindings;
 use crate::error::Error;
-use crate::sftp::{RemoteFiles, spelling};
+use crate::sftp::spelling;
 use crate::shell::quote;
 use crate::ssh::Bound;
 
@@ -104,48 +97,6 @@ impl SearchQuery {
         Ok(format!(
             "token={token} file={file}\nset -- {pattern} {context} '{case}' '{by}' {glob} {name}\n{SCRIPT}"
         ))
-    }
-
-    /// Reads the answer of the script, whole or as far as it came; `None` if it is none.
-    pub(super) fn parse(
-        &self,
-        answer: &[u8],
-        complaints: &str,
-        token: &str,
-        about: QueryContext<'_>,
-    ) -> Option<Result<FileReport, Error>> {
-        let parts = parts(answer, token);
-        if let Some(words) = words(&parts, "no") {
-            return Some(Err(refusal(words, &self.path, "pattern")));
-        }
-        let text_of = |name| Some(String::from_utf8_lossy(content(&parts, name)?).into_owned());
-        let findings = SearchFindings {
-            root: text_of("path")?,
-            home: text_of("home")?,
-            is_directory: content(&parts, "kind") == Some(b"directory"),
-            searched_by: match words(&parts, "lines")? {
-                "rg" => "with rg",
-                _ => "with grep -E",
-            },
-            lines: FoundLine::all_of(content(&parts, "lines")?),
-            is_whole: content(&parts, "end").is_some(),
-            unreadable: complaints.matches("ermission denied").count(),
-        };
-        Some(findings.report(self, about))
-    }
-
-    /// Asks it over SFTP.
-    pub(super) async fn ask_over_sftp(
-        &self,
-        files: &RemoteFiles<'_>,
-        about: QueryContext<'_>,
-        mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
-    ) -> Result<FileReport, Error> {
-        let mut findings = search_over_sftp::search(self, files).await?;
-        for line in &mut findings.lines {
-            line.text = mask(std::mem::take(&mut line.text));
-        }
-        findings.report(self, about)
     }
 }
 

@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::context::QueryContext;
 use super::found_lines::FoundLine;
 use super::lines::{LineSelector, compile};
 use super::name_pattern::NamePattern;
 use super::problem::{check_file, check_there};
+use super::report::FileReport;
 use super::search::{LONGEST, SearchQuery};
 use super::search_report::SearchFindings;
 use crate::charset::Charset;
@@ -35,11 +37,24 @@ struct FileSearch<'a> {
     findings: SearchFindings,
 }
 
+impl SearchQuery {
+    /// Asks it over SFTP.
+    pub(super) async fn ask_over_sftp(
+        &self,
+        files: &RemoteFiles<'_>,
+        about: QueryContext<'_>,
+        mask: impl Fn(Vec<u8>) -> Vec<u8> + Send,
+    ) -> Result<FileReport, Error> {
+        let mut findings = search(self, files).await?;
+        for line in &mut findings.lines {
+            line.text = mask(std::mem::take(&mut line.text));
+        }
+        findings.report(self, about)
+    }
+}
+
 /// Searches a file, or the files of a tree.
-pub(super) async fn search(
-    query: &SearchQuery,
-    files: &RemoteFiles<'_>,
-) -> Result<SearchFindings, Error> {
+async fn search(query: &SearchQuery, files: &RemoteFiles<'_>) -> Result<SearchFindings, Error> {
     let path = query.path.as_str();
     let (own, target) = (files.lstat(path).await?, files.stat(path).await?);
     let there = check_there(path, own, target)?;

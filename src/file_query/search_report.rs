@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use super::context::{QueryContext, judged_names};
 use super::found_lines::FoundLine;
 use super::name::shown_name;
+use super::parts::{content, parts, words};
+use super::problem::refusal;
 use super::report::{FileReport, call};
 use super::search::SearchQuery;
 use super::text::visible;
@@ -36,6 +38,36 @@ pub(super) struct SearchFindings {
     pub(super) is_whole: bool,
     /// Files and directories that could not be read.
     pub(super) unreadable: usize,
+}
+
+impl SearchQuery {
+    /// Reads the answer of the script, whole or as far as it came; `None` if it is none.
+    pub(super) fn parse(
+        &self,
+        answer: &[u8],
+        complaints: &str,
+        token: &str,
+        about: QueryContext<'_>,
+    ) -> Option<Result<FileReport, Error>> {
+        let parts = parts(answer, token);
+        if let Some(words) = words(&parts, "no") {
+            return Some(Err(refusal(words, &self.path, "pattern")));
+        }
+        let text_of = |name| Some(String::from_utf8_lossy(content(&parts, name)?).into_owned());
+        let findings = SearchFindings {
+            root: text_of("path")?,
+            home: text_of("home")?,
+            is_directory: content(&parts, "kind") == Some(b"directory"),
+            searched_by: match words(&parts, "lines")? {
+                "rg" => "with rg",
+                _ => "with grep -E",
+            },
+            lines: FoundLine::all_of(content(&parts, "lines")?),
+            is_whole: content(&parts, "end").is_some(),
+            unreadable: complaints.matches("ermission denied").count(),
+        };
+        Some(findings.report(self, about))
+    }
 }
 
 impl SearchFindings {

@@ -57,11 +57,13 @@ pub(super) fn without_prompts(text: &str, prompts: &LearntPrompts) -> String {
 /// The last one of several prompts in one line.
 pub(super) fn last_prompt<'l>(line: &'l str, prompts: &LearntPrompts) -> &'l str {
     let rest = after_prompts(line, prompts);
-    if !rest.trim().is_empty() {
-        return rest;
-    }
     let word = line.trim_end().rfind(' ').map_or(0, |space| space + 1);
-    &line[word..]
+    let last = &line[word..];
+    if rest.trim().is_empty() || prompts.knows(last) {
+        last
+    } else {
+        rest
+    }
 }
 
 fn after_prompts<'l>(mut line: &'l str, prompts: &LearntPrompts) -> &'l str {

@@ -100,7 +100,7 @@ function sparks({ points, cores }) {
     const last = points.at(-1)[column];
     if (last === null) return null;
     const high = last >= most * 0.9;
-    const told = `${name} ${last}${unit}`;
+    const told = `${name} ${Number(last.toFixed(2))}${unit}`;
     return element("div", { className: high ? "high" : "" },
       spark(points, column, most, told), element("small", { textContent: told }));
   };
