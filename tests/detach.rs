@@ -92,6 +92,8 @@ async fn a_detached_task_is_private_and_followed_while_it_runs() {
     assert_eq!((left.len(), mode & 0o777), (1, 0o700));
     let name = left[0].file_name().unwrap().to_str().unwrap();
     begun.has(&json!({"remoteDirectory": format!("~/.mcp-sftp-orchestrator/{name}")}));
+    let look_on = format!("tail -f ~/.mcp-sftp-orchestrator/{name}/stdout");
+    assert!(begun.text().contains(&look_on), "{}", begun.text());
     // The connection may go: it is not what the command lives on.
     fixture.server.cut();
     let status = fixture

@@ -253,6 +253,8 @@ async fn each_child_goes_on_detached_on_its_server() {
         .await
         .ok();
     assert!(begun.text().starts_with("running for "), "{}", begun.text());
+    let life = "go on detached on their servers";
+    assert!(begun.text().contains(life), "{}", begun.text());
     for path in fleet.paths("go") {
         fs::write(path, "").unwrap();
     }

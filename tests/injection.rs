@@ -97,7 +97,7 @@ fn spoilt(fixture: &Fixture, tool: &str, parameter: &str, nasty: &str) -> Option
     let mut arguments = plain(fixture, tool);
     let is_nul = nasty.contains('\0');
     arguments[parameter] = match (tool, parameter) {
-        (_, "cmd" | "commands" | "check") if !is_nul => return None,
+        (_, "cmd" | "commands" | "check" | "program") if !is_nul => return None,
         (_, "commands") => json!([nasty]),
         (_, "responses") => json!({nasty: nasty, "name": nasty}),
         (_, "files") => {
@@ -168,7 +168,7 @@ async fn no_string_becomes_syntax_or_an_option() {
             // It would change the file of the user who runs the tests.
             continue;
         }
-        // Unspoilt it works, but for tasks, tunnels and shells that are not there.
+        // Unspoilt it works, but for tasks, tunnels and shells that are not there, and a program that soon ends.
         if takes_text(&tool.input_schema["properties"]) {
             let answer = fixture
                 .client
@@ -177,9 +177,14 @@ async fn no_string_becomes_syntax_or_an_option() {
             let text = answer.text();
             assert!(
                 !answer.is_error()
-                    || ["UNKNOWN_TASK", "is no tunnel", "is no open shell"]
-                        .iter()
-                        .any(|gone| text.contains(gone)),
+                    || [
+                        "UNKNOWN_TASK",
+                        "is no tunnel",
+                        "is no open shell",
+                        "its program exited"
+                    ]
+                    .iter()
+                    .any(|gone| text.contains(gone)),
                 "{name}: {text}"
             );
         }

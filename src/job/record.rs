@@ -1,5 +1,6 @@
 //! A job's record, as `queue.json` and every answer spell it.
 
+use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 
 use serde_json::{Map, Value};
@@ -268,6 +269,25 @@ impl Job {
         self.outcome.render(self, shown)
     }
 
+    /// Says what becomes of a job that goes on where this program ends.
+    fn life(&self) -> Cow<'static, str> {
+        let Some(remote) = self.outcome.results().remote() else {
+            return Cow::Borrowed(if self.spec.kind().is_detached() {
+                "Its tasks go on detached on their servers once they have begun; those that have not need this \
+                 program."
+            } else {
+                "It goes on in the background, and ends with this program."
+            });
+        };
+        match &remote.directory {
+            Some(directory) if remote.begun == Some(true) => Cow::Owned(format!(
+                "It goes on detached on its server, whatever becomes of this connection and program; a person can \
+                 look on there: tail -f {directory}/stdout."
+            )),
+            _ => Cow::Borrowed("It is to be started detached, and has not been seen to begin."),
+        }
+    }
+
     /// Returns the answer's text about a job that goes on: how far it is, and how to find it later.
     pub fn text_of_live(&self, so_far: &SoFar) -> String {
         let time = brief(self.created_at.elapsed());
@@ -288,16 +308,9 @@ impl Job {
             (None, 0 | 1) => text.remark("1 line so far"),
             (None, lines) => text.remark(&format!("{lines} lines so far")),
         }
-        let remote = results.remote();
-        let how = match remote.map(|remote| remote.begun == Some(true)) {
-            Some(true) => {
-                "It goes on detached on its server, whatever becomes of this connection and program."
-            }
-            Some(false) => "It is to be started detached, and has not been seen to begin.",
-            None => "It goes on in the background, and ends with this program.",
-        };
         text.note(format!(
-            "{how} task_wait waits for it, task_output shows what it has printed, task_cancel stops it."
+            "{} task_wait waits for it, task_output shows what it has printed, task_cancel stops it.",
+            self.life()
         ));
         if let Some(notice) = &self.waits_for {
             text.note(notice);

@@ -204,6 +204,10 @@ impl Kind for Detached {
         true
     }
 
+    fn is_detached(&self) -> bool {
+        true
+    }
+
     fn may_change(&self) -> bool {
         !self.supplies.only_reads(&self.cmd)
     }

@@ -84,6 +84,11 @@ pub trait Kind {
     /// Returns whether it runs or changes something on its server, or only reads there.
     fn changes_server(&self) -> bool;
 
+    /// Returns whether the work goes on once it has begun, whatever becomes of this program.
+    fn is_detached(&self) -> bool {
+        false
+    }
+
     /// Refuses a job that the guard does not allow. Read-only servers are checked elsewhere.
     fn authorize(&self, guard: &Guard) -> Result<(), Error>;
 

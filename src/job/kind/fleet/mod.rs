@@ -136,6 +136,10 @@ impl Kind for Fleet {
         false
     }
 
+    fn is_detached(&self) -> bool {
+        self.each().kind().is_detached()
+    }
+
     /// Refuses what may change something unless all servers allow it. What only reads leaves out those that
     /// do not.
     fn admit(&self, _alias: &str, guard: &Guard) -> Result<(), Error> {
