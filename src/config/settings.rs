@@ -164,7 +164,7 @@ settings! {
     "MCP_READONLY" = "false" => read_only: bool as Boolean, "readOnly",
         "refuse every tool that runs or changes something on a server, and do not list those that do nothing else";
     "MCP_TOOLSETS" = "all" => toolsets: Vec<Toolset> as Toolsets, "toolsets",
-        "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `apis`, `live`, `policy`, `admin`, separated by commas";
+        "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `fleet`, `apis`, `live`, `policy`, `admin`, separated by commas";
     "MCP_ACTOR" = "" => actor: Option<String> as PlainText, "actor",
         "the name under which tasks, the audit trail and answers to questions show who acts, beside the system user";
     "MCP_NOTIFY_COMMAND" = "" => notify_command: Option<String> as PlainText, "notifyCommand",
