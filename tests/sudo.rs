@@ -67,12 +67,7 @@ async fn commands_run_as_root_and_tell_status_and_streams_apart() {
         .call("task_exec_sequence", as_root(steps))
         .await
         .ok();
-    let results = ran.facts()["results"].as_array().unwrap();
-    let outputs: Vec<_> = results
-        .iter()
-        .map(|step| step["output"].as_str().unwrap())
-        .collect();
-    assert_eq!(outputs, ["", "/usr\n0", "in"]);
+    assert_eq!(ran.step_outputs(), ["", "/usr\n0", "in"]);
     let asks = json!({"cmd": "id -un; read -p 'Name: ' name; echo \"$name.\"", "responses": {"Name": "bob"}});
     let printed = scene.output("task_exec_interactive", asks).await;
     assert!(

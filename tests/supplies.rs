@@ -120,13 +120,8 @@ async fn steps_get_the_same() {
         )
         .await
         .ok();
-    let results = ran.facts()["results"].as_array().unwrap();
-    let outputs: Vec<_> = results
-        .iter()
-        .map(|step| step["output"].as_str().unwrap())
-        .collect();
     assert_eq!(
-        outputs,
+        ran.step_outputs(),
         ["one\ntwo", "/usr\nit's yes", "x y\n\u{FFFD}", "last"]
     );
 }

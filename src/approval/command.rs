@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde_json::Map;
 
-use super::{OpenQuestions, PersonAnswer};
+use super::{OpenQuestions, PersonAnswer, PersonQuestion};
 use crate::actor::{AT_TERMINAL, Actor};
 use crate::audit::PersonCall;
 use crate::config::Config;
@@ -82,9 +82,7 @@ pub fn answer(
 ) -> Result<(), AnswerError> {
     let data = DataDirectory::existing(&config.data_dir);
     let questions = OpenQuestions::of(&data);
-    let not_open = || AnswerError::NotOpen(id.to_owned());
-    let mut open = questions.list()?.into_iter();
-    let (_, question) = open.find(|(one, _)| one == id).ok_or_else(not_open)?;
+    let question = open_question(&questions, id)?;
     write!(out, "{}", question.in_lines())?;
     if always && (question.servers.len() != 1 || question.always.is_none()) {
         return Err(AnswerError::NotAlways);
@@ -119,9 +117,7 @@ pub fn record(
 ) -> Result<(), AnswerError> {
     let data = DataDirectory::existing(&config.data_dir);
     let questions = OpenQuestions::of(&data);
-    let not_open = || AnswerError::NotOpen(id.to_owned());
-    let mut open = questions.list()?.into_iter();
-    let (_, question) = open.find(|(one, _)| one == id).ok_or_else(not_open)?;
+    let question = open_question(&questions, id)?;
     let command = match answer {
         PersonAnswer::Yes => "approve",
         PersonAnswer::No => "deny",
@@ -135,7 +131,17 @@ pub fn record(
     let answered = questions.answer(id, answer, by);
     let is_first = matches!(answered, Ok(Some(_)));
     call.end(if is_first { "ok" } else { "error" })?;
-    answered?.map(|_| ()).ok_or_else(not_open)
+    answered?
+        .map(|_| ())
+        .ok_or_else(|| AnswerError::NotOpen(id.to_owned()))
+}
+
+/// The open question of this ID. Blocks.
+fn open_question(questions: &OpenQuestions, id: &str) -> Result<PersonQuestion, AnswerError> {
+    let mut open = questions.list()?.into_iter();
+    let found = open.find(|(one, _)| one == id);
+    let (_, question) = found.ok_or_else(|| AnswerError::NotOpen(id.to_owned()))?;
+    Ok(question)
 }
 
 /// Takes a typed yes of a person at a terminal; without one, nothing is `done` by the command `name`.

@@ -133,6 +133,15 @@ impl Holds {
         })
     }
 
+    /// Returns the test whether a server is held now, by one look at the document. While that cannot be read, none is.
+    pub fn held_now(&self) -> impl Fn(&str) -> bool + use<> {
+        let current = self.current().ok();
+        move |alias| {
+            let current = current.as_ref();
+            current.is_some_and(|held| held.all.is_some() || held.servers.contains_key(alias))
+        }
+    }
+
     /// Waits until this server is held, and returns the reason to stop what runs there.
     pub async fn until_held(&self, alias: &str) -> String {
         loop {

@@ -173,13 +173,13 @@ impl Jobs {
 
     /// Stops the jobs of this process whose servers a person holds.
     fn stop_held(&self) {
-        let holds = self.0.guard.holds();
-        for job in self.live().values_mut().filter(|job| !job.is_held) {
-            // A file that cannot be read holds everything that begins, and stops nothing.
-            if let Err(Error::Held { .. }) = holds.check(Some(&job.alias)) {
-                job.is_held = true;
-                job.stop.ask();
-            }
+        // A file that cannot be read holds everything that begins, and stops nothing.
+        let is_held = self.0.guard.holds().held_now();
+        let mut live = self.live();
+        let held = live.values_mut().filter(|job| !job.is_held);
+        for job in held.filter(|job| is_held(&job.alias)) {
+            job.is_held = true;
+            job.stop.ask();
         }
     }
 

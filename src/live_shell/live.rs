@@ -452,7 +452,7 @@ impl Came {
     }
 }
 
-/// Ends the line of the cursor, as a terminal does that shows what is typed.
+/// Moves the cursor to a new line, as a terminal that echoes input does.
 fn end_line(state: &mut TerminalState) {
     if !state.display.is_full_screen() && !state.display.line_at_cursor().trim().is_empty() {
         state.display.take(b"\r\n");

@@ -186,6 +186,13 @@ impl Answer {
             .expect("every answer has structured content")
     }
 
+    /// The output of each step of a sequence.
+    pub fn step_outputs(&self) -> Vec<&str> {
+        let steps = self.facts()["results"].as_array().unwrap();
+        let outputs = steps.iter().map(|step| step["output"].as_str().unwrap());
+        outputs.collect()
+    }
+
     /// The names of the fields of the structured content.
     pub fn fact_names(&self) -> Vec<String> {
         let facts = self.facts().as_object().expect("facts are an object");
