@@ -120,7 +120,11 @@ async fn kills_at_random_moments_leave_each_detached_task_begun_once() {
         .add("web1", &fixture.server)
         .await;
     let (mut acknowledged, mut number) = (Vec::new(), 0);
-    for moment in noise(15) {
+    for (round, moment) in noise(15).into_iter().cycle().enumerate() {
+        // A busy machine acknowledges less in a round.
+        if round >= 15 && !acknowledged.is_empty() {
+            break;
+        }
         let client = Client::spawned(data.path(), &[]).await;
         let detaching = async {
             loop {
@@ -135,7 +139,6 @@ async fn kills_at_random_moments_leave_each_detached_task_begun_once() {
         let _ = tokio::time::timeout(until, detaching).await;
         client.kill().await;
     }
-    assert!(!acknowledged.is_empty(), "there was no load");
     // Two at once find what was left behind: one of them looks after each task.
     let (here, there) = tokio::join!(
         Client::spawned(data.path(), &[]),

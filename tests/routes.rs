@@ -7,8 +7,8 @@ use mcp_sftp_orchestrator::config::Config;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Agent, Client, Folder, Sshd, assert_has, binary_of, closed_port, directory, eventually, keygen,
-    login, noise, public, text, user,
+    Agent, Client, Folder, Sshd, assert_has, binary_of, closed_port, directory, eventually,
+    eventually_so, keygen, login, noise, public, text, user,
 };
 
 fn through(mut server: Value, jump: &str) -> Value {
@@ -469,8 +469,31 @@ async fn a_changed_configuration_holds_for_the_next_connection() {
     client.exec("web1", "true").await.ok();
     assert_eq!((before.accepted(), after.accepted()), (1, 0));
     before.kill();
+    eventually_so("the connection's end is known", async || {
+        let connections = pooled(&client, "web1").await["connections"].take();
+        connections.as_array().is_none_or(Vec::is_empty)
+    })
+    .await;
     client.exec("web1", "true").await.ok();
     assert_eq!(after.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_named_by_where_it_led_and_not_by_what_is_written() {
+    let (mut sshd, data) = (Sshd::start(), directory());
+    let config = SshConfig::of(&block("web1", &sshd));
+    let client = config.client(&data).await;
+    client.register(from_ssh_config("web1", "web1")).await;
+    let arguments =
+        json!({"alias": "web1", "cmd": "sleep 60", "background": true, "detach": false});
+    let handed = client.call("task_exec", arguments).await.ok();
+    sshd.kill();
+    let error = client.wait(&handed.facts()["id"]).await;
+    let details = &error.error("CONNECTION_FAILED")["details"];
+    assert_has(
+        details,
+        &json!({"alias": "web1", "host": "127.0.0.1", "port": sshd.port}),
+    );
 }
 
 #[tokio::test]

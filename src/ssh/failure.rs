@@ -8,9 +8,14 @@ use crate::store::servers::Server;
 
 /// The error that `server` cannot be reached, or refuses a request.
 pub(in crate::ssh) fn failed(alias: &str, server: &Server, reason: impl Into<String>) -> Error {
+    // Before its entry in OpenSSH's configuration was read, the entry's name is all that is known.
+    let host = match &server.ssh_config_host {
+        Some(name) if server.host.is_empty() => name,
+        _ => &server.host,
+    };
     Error::Connection {
         alias: alias.to_owned(),
-        host: server.host.clone(),
+        host: host.clone(),
         port: server.port(),
         reason: reason.into(),
     }

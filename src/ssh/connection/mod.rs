@@ -80,6 +80,9 @@ pub struct Connection {
     pub(in crate::ssh) host_key: Identity,
     /// The time at which it was made.
     pub(in crate::ssh) opened: std::time::Instant,
+    /// The host and port that it leads to, wherever they are written.
+    pub(in crate::ssh) host: String,
+    pub(in crate::ssh) port: u16,
     /// The user that is logged in.
     pub(in crate::ssh) user: String,
     /// The server's identification string (RFC 4253, section 4.2).

@@ -255,6 +255,8 @@ impl Dialer {
         let session_id = binding.map(|binding| binding.session_id().to_vec());
         Ok(Connection {
             opened: Instant::now(),
+            host: target.server.host.clone(),
+            port: target.server.port(),
             user: target.server.user.clone(),
             software: identification(&tap.bytes()),
             transcript: LoginTranscript {

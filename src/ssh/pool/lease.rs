@@ -11,7 +11,6 @@ use tokio::time::timeout;
 use super::kept::KeptChannel;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
-use crate::ssh::failure::failed;
 use crate::store::servers::Server;
 
 /// Time in which the end of a connection becomes known after that of its channels.
@@ -109,7 +108,12 @@ impl Lease {
 
     /// The error that the server refuses a request.
     pub fn refusal(&self, reason: impl Into<String>) -> Error {
-        failed(self.lessor.alias(), &self.server, reason)
+        Error::Connection {
+            alias: self.lessor.alias().to_owned(),
+            host: self.connection.host.clone(),
+            port: self.connection.port,
+            reason: reason.into(),
+        }
     }
 
     /// The error that the connection was lost after work had begun.
@@ -117,8 +121,8 @@ impl Lease {
         let _ = timeout(END_IS_KNOWN, self.connection.closed().cancelled()).await;
         Error::ConnectionLost {
             alias: self.lessor.alias().to_owned(),
-            host: self.server.host.clone(),
-            port: self.server.port(),
+            host: self.connection.host.clone(),
+            port: self.connection.port,
             reason: self.connection.closed_because(),
         }
     }
