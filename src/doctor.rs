@@ -70,7 +70,7 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
         Ok(app) => {
             findings.extend(app.secrets().await);
             findings.push(agent(&session).await);
-            findings.push(app.policy());
+            findings.extend(app.policy());
             findings.push(trail(&data_dir));
             findings.extend(app.servers().await);
             findings.extend(app.set_aside());
@@ -261,11 +261,26 @@ impl Offline {
         findings.collect()
     }
 
-    fn policy(&self) -> Finding {
-        match Policies::open(&self.data).current() {
-            Ok(_) => Finding::good("command policy", "understood"),
-            Err(error) => Finding::of("command policy", &error),
+    fn policy(&self) -> Vec<Finding> {
+        let what = "command policy";
+        let policies = Policies::open(&self.data);
+        let idle = policies
+            .current()
+            .and_then(|_| policies.that_name_none(&self.servers.list()?));
+        let idle = match idle {
+            Ok(idle) => idle,
+            Err(error) => return vec![Finding::of(what, &error)],
+        };
+        if idle.is_empty() {
+            return vec![Finding::good(what, "understood")];
         }
+        let advice =
+            "correct the name in `ask` or `modes` of policies.json, or add the server or its tag";
+        let findings = idle.iter().map(|name| {
+            let text = format!("`{name}` names no server, so that nothing is asked by it");
+            Finding::bad(what, text, advice)
+        });
+        findings.collect()
     }
 
     async fn servers(&self) -> Vec<Finding> {

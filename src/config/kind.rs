@@ -169,13 +169,7 @@ impl SettingKind for Boolean {
     const FORMAT: &'static str = "boolean";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> bool {
-        raw.parse(variable, "true or false", |text| {
-            match text.to_ascii_lowercase().as_str() {
-                "true" | "1" | "yes" | "on" => Some(true),
-                "false" | "0" | "no" | "off" => Some(false),
-                _ => None,
-            }
-        })
+        raw.parse(variable, TRUE_OR_FALSE, parse_boolean)
     }
 
     fn show(value: &bool) -> Option<Value> {
@@ -183,7 +177,33 @@ impl SettingKind for Boolean {
     }
 }
 
-/// A policy for unknown host keys.
+/// True or false, where true protects: what cannot be understood is taken for it.
+pub(super) struct Protection;
+
+impl SettingKind for Protection {
+    type FieldType = bool;
+    const FORMAT: &'static str = Boolean::FORMAT;
+
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> bool {
+        raw.parse_or(variable, TRUE_OR_FALSE, "true", parse_boolean)
+    }
+
+    fn show(value: &bool) -> Option<Value> {
+        Boolean::show(value)
+    }
+}
+
+const TRUE_OR_FALSE: &str = "true or false";
+
+fn parse_boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// A policy for unknown host keys. One that cannot be understood is taken for the strict one.
 pub(super) struct HostKeyChoice;
 
 impl SettingKind for HostKeyChoice {
@@ -192,7 +212,8 @@ impl SettingKind for HostKeyChoice {
     const CHOICES: &'static [&'static str] = &["accept-new", "strict"];
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> HostKeyPolicy {
-        raw.parse(variable, "accept-new or strict", HostKeyPolicy::parse)
+        let expected = "accept-new or strict";
+        raw.parse_or(variable, expected, "strict", HostKeyPolicy::parse)
     }
 
     fn show(value: &HostKeyPolicy) -> Option<Value> {

@@ -99,6 +99,8 @@ impl Config {
         let ignored = sources.ignored_file();
         let mut raw = Raw::new(sources.layers, sources.warnings);
         let read = Self::read(&mut raw);
+        let known: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        raw.warn_of_misspelt(&known);
         let names = SETTINGS.iter().map(|setting| setting.name);
         let mut origins: BTreeMap<_, _> = names.map(|name| (name, raw.origin(name))).collect();
         origins.extend(

@@ -1,8 +1,13 @@
-//! Raw settings in layers. A value that cannot be parsed gives a warning, and the default is used.
+//! Raw settings in layers. A value that cannot be parsed gives a warning, and the default is used, or the safe
+//! side of a setting that protects.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::origin::SettingOrigin;
+use crate::text::misspelt_by;
+
+/// The most letters in which a misspelt name differs. Other programs have variables of a like form.
+const MISSPELT: usize = 2;
 
 pub(crate) type Layer = HashMap<String, String>;
 
@@ -76,16 +81,43 @@ impl Raw {
     /// Parses a setting; takes the default if its value cannot be parsed.
     pub(super) fn parse<T>(
         &mut self,
-        VariableSpec { name, default, .. }: &VariableSpec,
+        variable: &VariableSpec,
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {
+        self.parse_or(variable, expected, variable.default, parse)
+    }
+
+    /// Parses a setting; takes this value if its own cannot be parsed, and the default if it has none.
+    pub(super) fn parse_or<T>(
+        &mut self,
+        VariableSpec { name, default, .. }: &VariableSpec,
+        expected: &str,
+        instead: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let mut taken: &str = default;
         if let Some(value) = self.get(name) {
             if let Some(parsed) = parse(&value) {
                 return parsed;
             }
-            self.refuse(name, &value, expected, default);
+            self.refuse(name, &value, expected, instead);
+            taken = instead;
         }
-        parse(default).expect("every default parses as its own kind")
+        parse(taken).expect("every default parses as its own kind")
+    }
+
+    /// Warns of variables that no setting has, but for a letter or two.
+    pub(super) fn warn_of_misspelt(&mut self, known: &[&'static str]) {
+        let names = self.layers.iter().flat_map(|(_, layer)| layer.keys());
+        let unknown: BTreeSet<_> = names
+            .filter(|name| !known.contains(&name.as_str()))
+            .collect();
+        let warnings = unknown.into_iter().filter_map(|name| {
+            let meant = misspelt_by(name, known.iter().copied(), |_| MISSPELT)?;
+            Some(format!("`{name}` is no variable; did you mean `{meant}`?"))
+        });
+        let warnings: Vec<_> = warnings.collect();
+        self.warnings.extend(warnings);
     }
 }

@@ -14,7 +14,8 @@ use tracing::Level;
 use super::SshFiles;
 use super::kind::{
     Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
-    PlainText, PositiveSeconds, SecretText, SettingKind, StructuredChoice, Timeout, Toolsets,
+    PlainText, PositiveSeconds, Protection, SecretText, SettingKind, StructuredChoice, Timeout,
+    Toolsets,
 };
 use super::origin::SettingOrigin;
 use super::raw::{Layer, Raw, VariableSpec, set_in};
@@ -161,7 +162,7 @@ settings! {
         "ms that history is kept (31 days)";
     "MCP_HOST_KEY_POLICY" = "accept-new" => host_key_policy: HostKeyPolicy as HostKeyChoice, "hostKeyPolicy",
         "what becomes of a host whose key is not known: `accept-new` records it, `strict` refuses it";
-    "MCP_READONLY" = "false" => read_only: bool as Boolean, "readOnly",
+    "MCP_READONLY" = "false" => read_only: bool as Protection, "readOnly",
         "refuse every tool that runs or changes something on a server, and do not list those that do nothing else";
     "MCP_TOOLSETS" = "all" => toolsets: Vec<Toolset> as Toolsets, "toolsets",
         "the tools that are listed: `all`, or some of `core`, `files`, `monitoring`, `logs`, `fleet`, `apis`, `live`, `policy`, `admin`, separated by commas";

@@ -1,9 +1,9 @@
 //! The aliases that there are, for a caller who asked for another one.
 
+use crate::text::misspelt;
+
 /// The most aliases that a refusal names.
 const NAMED: usize = 20;
-/// The longest name that is compared: comparing takes time that grows with the length.
-const COMPARED: usize = 100;
 
 /// The aliases that there are.
 #[derive(Clone, Debug, Default)]
@@ -19,23 +19,11 @@ pub struct KnownAliases {
 impl KnownAliases {
     /// The aliases beside one that is not among them.
     pub fn beside<'a>(alias: &str, known: impl Iterator<Item = &'a String> + Clone) -> Self {
-        let plain = alias.to_lowercase();
-        let compared = known
-            .clone()
-            .filter(|name| alias.len().max(name.len()) <= COMPARED);
-        let nearest = compared
-            .map(|name| {
-                (
-                    strsim::damerau_levenshtein(&plain, &name.to_lowercase()),
-                    name,
-                )
-            })
-            .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-            .min_by_key(|(distance, _)| *distance);
+        let nearest = misspelt(alias, known.clone().map(String::as_str));
         Self {
             named: known.clone().take(NAMED).cloned().collect(),
             count: known.count(),
-            nearest: nearest.map(|(_, name)| name.clone()),
+            nearest: nearest.map(ToOwned::to_owned),
         }
     }
 

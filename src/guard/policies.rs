@@ -12,8 +12,10 @@ use serde_json::{Map, Value};
 use super::asking::{AccessMode, AskingRules};
 use crate::error::Error;
 use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy, TunnelRule};
+use crate::store::servers::Server;
 use crate::store::{DataDirectory, Document, Version};
 use crate::sync::lock;
+use crate::text::misspelt;
 
 /// The content of the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -40,6 +42,16 @@ struct PolicyFile {
     #[serde(flatten)]
     other: Map<String, Value>,
 }
+
+/// The names of its fields.
+const FIELDS: [&str; 6] = [
+    "blocklist",
+    "allowlist",
+    "tunnels",
+    "ask",
+    "modes",
+    "always",
+];
 
 impl PolicyFile {
     fn blocklist(&self) -> Vec<String> {
@@ -130,6 +142,13 @@ impl Policies {
     /// while it is unknown what is refused.
     pub fn current(&self) -> Result<Arc<Policy>, Error> {
         Ok(Arc::clone(&self.active()?.0.policy))
+    }
+
+    /// The names in rules that ask and in modes that none of these servers has.
+    pub fn that_name_none(&self, servers: &[(String, Server)]) -> Result<Vec<String>, Error> {
+        let servers = servers.iter();
+        let named = servers.map(|(alias, server)| (alias.as_str(), server.tags()));
+        Ok(self.asking()?.that_name_none(named))
     }
 
     /// The rules that ask.
@@ -246,6 +265,13 @@ impl Policies {
     }
 
     fn parse(&self, written: PolicyFile) -> Result<ActiveRules, Error> {
+        // Passed over, a misspelt field would lift its rules.
+        for name in written.other.keys() {
+            if let Some(meant) = misspelt(name, FIELDS) {
+                let reason = format!("`{name}` is no field of it; did you mean `{meant}`?");
+                return Err(self.document.failure("read", reason));
+            }
+        }
         let policy = Policy::new(
             self.parse_rules(&written.blocklist(), Pattern::parse)?,
             self.parse_rules(&written.allowlist, Pattern::parse)?,

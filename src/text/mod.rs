@@ -1,12 +1,14 @@
 //! Cutting texts to a length without splitting a character, tables for people, and patterns of names.
 
 mod middle;
+mod misspelt;
 mod name_glob;
 mod table;
 
 use std::borrow::Cow;
 
 pub(crate) use middle::{abridge, name_call, tell_loss, without_middle};
+pub(crate) use misspelt::{misspelt, misspelt_by, plain_name};
 pub(crate) use name_glob::{NameCase, is_glob, name_glob};
 pub(crate) use table::table;
 

@@ -1,6 +1,6 @@
 //! Refusals of arguments: the deserialiser's messages in JSON's terms, with suggestions for misspelt names.
 
-use crate::text::beginning;
+use crate::text::{beginning, misspelt, plain_name};
 
 /// The longest part of a deserialiser's message that quotes what was given.
 const LONGEST_QUOTED: usize = 200;
@@ -93,20 +93,10 @@ fn listed(names: &[&str]) -> String {
 
 /// The known name that was most likely meant by an unknown one.
 fn nearest<'e>(name: &str, known: &[&'e str]) -> Option<&'e str> {
-    // Comparing takes time that grows with the length, and no parameter's name is as long.
-    if name.len() > 64 {
-        return None;
-    }
-    let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
-    let name = plain(name);
-    let misspelt = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(&name, &plain(known)), *known))
-        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance);
-    if let Some((_, known)) = misspelt {
+    if let Some(known) = misspelt(name, known.iter().copied()) {
         return Some(known);
     }
+    let name = plain_name(name);
     let synonyms = SYNONYMS.iter().find(|(other, _)| *other == name);
     let mut synonymous = known
         .iter()
@@ -115,7 +105,7 @@ fn nearest<'e>(name: &str, known: &[&'e str]) -> Option<&'e str> {
         return Some(known);
     }
     let abbreviates = |known: &&&str| {
-        let known = plain(known);
+        let known = plain_name(known);
         let mut rest = name.chars();
         (known.len() >= 3 || name.starts_with(&known[..1]))
             && known

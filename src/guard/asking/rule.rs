@@ -15,6 +15,10 @@ use super::work::WantedWork;
 use crate::policy::Pattern;
 use crate::text::{NameCase, name_glob};
 
+/// The words that begin a condition. In a command they have to be quoted: a rule of which a condition is taken for
+/// a part of the command would never ask.
+const CONDITIONS: [&str; 4] = ["on", "after", "before", "between"];
+
 /// A rule that asks.
 #[derive(Debug)]
 pub(super) struct AskRule {
@@ -55,8 +59,8 @@ impl AskRule {
                 let name = only.trim_start_matches("tool:");
                 AskSubject::Tool(name_glob(name, NameCase::Counts)?)
             }
-            ["on" | "after" | "before" | "between", ..] => {
-                return Err("has a condition that is none of: on SERVERS or DAYS, after TIME, before TIME, between TIME and TIME".to_owned());
+            words if words.iter().any(|word| CONDITIONS.contains(word)) => {
+                return Err("has a condition that is none of: on SERVERS or DAYS, after TIME, before TIME, between TIME and TIME; quote the word if it belongs to the command".to_owned());
             }
             [first, ..] => {
                 let end = rest.last().unwrap_or(first);
@@ -103,6 +107,11 @@ impl AskRule {
             None => Ok(()),
             Some(_) => Err("names a time twice; between … and … has two".to_owned()),
         }
+    }
+
+    /// The servers that it is for; all if `None`.
+    pub(super) fn servers(&self) -> Option<&ServerChoice> {
+        self.servers.as_ref()
     }
 
     pub(super) fn text(&self) -> &str {
@@ -173,7 +182,7 @@ mod tests {
             ("on weekends", None),
             ("on all between 22:00 and 06:00 on mon-fri", None),
             ("tool:file_edit on tag:prod", None),
-            ("grep after x", Some("grep after x")),
+            ("grep 'after' x", Some("grep 'after' x")),
             ("grep 'a  b' on web1", Some("grep 'a  b'")),
         ] {
             let rule = AskRule::parse(text).unwrap();
@@ -190,6 +199,10 @@ mod tests {
             "after 1:00 before 2:00",
             "on {",
             "rm 'x",
+            "touch * on",
+            "touch * after noon",
+            "touch * after 18:00 before",
+            "grep after x",
         ] {
             assert!(AskRule::parse(wrong).is_err(), "{wrong}");
         }

@@ -1,6 +1,6 @@
 //! The rules that ask and the modes of `policies.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
 use indexmap::IndexMap;
@@ -66,6 +66,26 @@ impl AskingRules {
             modes: modes.collect::<Result<_, _>>()?,
             usual: usual.clone(),
         })
+    }
+
+    /// The names in rules and modes that none of these servers has, each once.
+    pub(in crate::guard) fn that_name_none<'a>(
+        &self,
+        servers: impl Iterator<Item = (&'a str, &'a [String])>,
+    ) -> Vec<String> {
+        let servers: Vec<_> = servers
+            .map(|(alias, tags)| {
+                let mut names = ServerNames::default();
+                names.add(alias, tags);
+                names
+            })
+            .collect();
+        let of_rules = self.rules.iter().filter_map(AskRule::servers);
+        let choices = of_rules.chain(self.modes.iter().map(|(servers, _)| servers));
+        let idle: BTreeSet<_> = choices
+            .flat_map(|choice| choice.that_name_none(&servers))
+            .collect();
+        idle.into_iter().collect()
     }
 
     pub(super) fn asks_anything(&self) -> bool {

@@ -43,20 +43,45 @@ impl ServerChoice {
         terms.collect::<Result<_, _>>().map(Self)
     }
 
+    /// Its terms that name none of these servers, as they are written.
+    pub(super) fn that_name_none<'a>(
+        &'a self,
+        servers: &'a [ServerNames],
+    ) -> impl Iterator<Item = String> + 'a {
+        let terms = self.0.iter();
+        let idle = terms.filter(|term| servers.iter().all(|names| term.closeness(names).is_none()));
+        idle.filter_map(ServerTerm::text)
+    }
+
     pub(super) fn holds_for(&self, names: &ServerNames) -> bool {
         self.closeness(names).is_some()
     }
 
     /// The closeness of the term that is closest to a server: 2 for its alias, 1 for a tag, 0 for all.
     pub(super) fn closeness(&self, names: &ServerNames) -> Option<u8> {
-        let of_term = |term: &ServerTerm| match term {
-            ServerTerm::All => Some(0),
-            ServerTerm::Tag(tag) => names.tags.iter().any(|one| tag.is_match(one)).then_some(1),
-            ServerTerm::Alias(alias) => {
+        let terms = self.0.iter();
+        terms.filter_map(|term| term.closeness(names)).max()
+    }
+}
+
+impl ServerTerm {
+    fn closeness(&self, names: &ServerNames) -> Option<u8> {
+        match self {
+            Self::All => Some(0),
+            Self::Tag(tag) => names.tags.iter().any(|one| tag.is_match(one)).then_some(1),
+            Self::Alias(alias) => {
                 let is_named = names.aliases.iter().any(|one| alias.is_match(one));
                 is_named.then_some(2)
             }
-        };
-        self.0.iter().filter_map(of_term).max()
+        }
+    }
+
+    /// What is written, if it names some servers and not all.
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Tag(tag) => Some(format!("tag:{}", tag.glob().glob())),
+            Self::Alias(alias) => Some(alias.glob().glob().to_owned()),
+        }
     }
 }

@@ -23,7 +23,7 @@ impl Weekdays {
             days[range].fill(true);
             days
         };
-        match text {
+        match text.to_ascii_lowercase().as_str() {
             "weekdays" => return Some(Self(of(0..=4))),
             "weekends" => return Some(Self(of(5..=6))),
             _ => {}
@@ -52,8 +52,13 @@ impl Weekdays {
     }
 }
 
-/// A day by its name, in full or its first three letters.
+/// A day by its name, in full, also in the plural, or its first three letters.
 fn day(name: &str) -> Option<usize> {
+    let name = name.to_ascii_lowercase();
+    let name = match name.strip_suffix("days") {
+        Some(of) => format!("{of}day"),
+        None => name,
+    };
     let short = name.get(..3)?;
     let found = DAYS.iter().position(|day| *day == short)?;
     let full = [
@@ -142,6 +147,7 @@ mod tests {
         assert_eq!(on("weekends"), [6, 7]);
         assert_eq!(on("sat,sunday"), [6, 7]);
         assert_eq!(on("fri-mon"), [1, 5, 6, 7]);
+        assert_eq!(on("Fridays"), [5]);
         for other in ["", "web1", "saturn", "mon-"] {
             assert_eq!(Weekdays::parse(other), None, "{other}");
         }
