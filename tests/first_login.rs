@@ -129,6 +129,15 @@ async fn a_login_that_fails_is_said_first_and_the_server_is_kept() {
     // A change for the worse as well, though there is a connection still.
     let worse = add(&client, sshd.login_with("web1", &stranger)).await;
     assert_eq!(worse.facts()["login"]["code"], "AUTH_FAILED");
+    assert_eq!(worse.facts()["putBack"], true);
+    let line = first_line(&worse);
+    assert!(line.starts_with("server `web1` not updated; LOGIN FAILED"), "{line}");
+    // What worked works on.
+    client.exec("web1", "true").await.ok();
+    let mut unverified = sshd.login_with("web1", &stranger);
+    unverified["verify"] = json!(false);
+    client.call("server_add", unverified).await.ok();
+    client.exec("web1", "true").await.error("AUTH_FAILED");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn listed(client: &Client, arguments: Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_server_keeps_its_tags_and_notes_until_it_is_replaced() {
+async fn a_server_keeps_its_tags_and_notes_until_others_are_given() {
     let data = directory();
     let client = Client::in_process(data.path(), |_| {}).await;
     three_servers(&client).await;
@@ -56,7 +56,16 @@ async fn a_server_keeps_its_tags_and_notes_until_it_is_replaced() {
         "{text}"
     );
     assert!(!text.contains("with care"), "one line a server: {text}");
-    client.register(with("web1", &[])).await;
+    // Rules go by tags: a call that only corrects a login does not lift them, and says so.
+    let changed = client.register(with("web1", &[])).await;
+    assert!(changed.text().contains("its tags stay: eu, web"), "{}", changed.text());
+    let list = client.call("server_list", json!({})).await.ok();
+    assert_has(
+        &list.facts()["web1"],
+        &json!({"tags": ["eu", "web"], "notes": notes}),
+    );
+    let less = [("tags", json!([])), ("notes", json!(""))];
+    client.register(with("web1", &less)).await;
     let list = client.call("server_list", json!({})).await.ok();
     let replaced = &list.facts()["web1"];
     assert!(replaced.get("tags").is_none() && replaced.get("notes").is_none());

@@ -71,12 +71,13 @@ fn text_of(servers: &ServersByAlias) -> String {
                 value => value.unwrap_or_default().to_string(),
             };
             let (user, host, port) = (take("user"), take("host"), take("port"));
+            let place = if host.is_empty() {
+                format!("{} of ~/.ssh/config", take("sshConfigHost"))
+            } else {
+                format!("{user}@{host}:{port}")
+            };
             fields.values_mut().for_each(shorten);
-            [
-                alias.clone(),
-                format!("{user}@{host}:{port}"),
-                words(&fields),
-            ]
+            [alias.clone(), place, words(&fields)]
         })
         .collect();
     table(&rows)

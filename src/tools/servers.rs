@@ -72,9 +72,9 @@ struct AddServer {
     readonly: Option<bool>,
     /// Of its output, if not UTF-8: gbk, cp850.
     encoding: Option<String>,
-    /// Groups: prod, eu.
+    /// Groups: prod, eu. Kept unless given.
     tags: Option<Vec<String>>,
-    /// Remarks, 2 KB at most.
+    /// Remarks, 2 KB at most. Kept, too.
     notes: Option<String>,
     /// Log in now (5 s). Default true.
     verify: Option<bool>,
@@ -95,6 +95,15 @@ pub(super) struct StoredServer {
     /// The outcome of the login, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     login: Option<LoginReport>,
+    /// Set if the login failed and the entry of before was put back.
+    #[serde(rename = "putBack", skip_serializing_if = "Option::is_none")]
+    put_back: Option<bool>,
+}
+
+/// What a call gives of the things that an entry keeps when it is replaced.
+struct GivenMarks {
+    tags: bool,
+    notes: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -217,15 +226,41 @@ fn check_login(server: &Server, session: &LoginSession) -> Result<(), Error> {
     ))
 }
 
+impl GivenMarks {
+    /// Takes over from the entry before what was not given: rules go by tags, and a call that only corrects a login
+    /// does not lift them. Returns the notes to tell.
+    fn take_over(&self, before: &Server, server: &mut Server) -> Option<String> {
+        if !self.notes {
+            server.notes.clone_from(&before.notes);
+        }
+        if self.tags || before.tags().is_empty() {
+            return None;
+        }
+        server.tags.clone_from(&before.tags);
+        let tags = before.tags().join(", ");
+        Some(format!("its tags stay: {tags}; `tags: []` takes them away"))
+    }
+}
+
 impl StoredServer {
     fn text(&self) -> String {
-        let stored = if self.added { "added" } else { "updated" };
+        let stored = match (self.added, self.put_back) {
+            (true, _) => "added",
+            (false, Some(true)) => "not updated",
+            (false, _) => "updated",
+        };
         let mut text = format!("server `{}` {stored}", self.alias);
         if let Some(way) = &self.way {
             text = format!("{text}: {way}");
         }
         if let Some(login) = &self.login {
             text = format!("{text}; {}", text_of_login(login));
+            if let LoginReport::Failed { .. } = login {
+                text += match self.put_back {
+                    Some(true) => " The entry of before is back; verify: false replaces it all the same.",
+                    _ => " The entry is kept; server_add replaces it.",
+                };
+            }
         }
         for note in &self.notes {
             text = format!("{text}\nNote: {note}");
@@ -286,7 +321,7 @@ fn text_of_login(login: &LoginReport) -> String {
             }
             let hint = details.get("hint").and_then(Value::as_str);
             let hint = hint.unwrap_or_default();
-            format!("{text}\nHint: {hint}. The entry is kept; server_add replaces it.")
+            format!("{text}\nHint: {hint}.")
         }
         LoginReport::Waiting { waits_for } => format!(
             "not logged in yet: {}. The login goes on; the next call to this server waits for it",
@@ -319,15 +354,22 @@ pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
-    /// Add an SSH server, or replace the one with this alias, and log in to it.
+    /// Add an SSH server, or replace the one with this alias, and log in to it. If a new login fails, the old entry stays.
     #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Admin))]
     async fn server_add(
         &self,
         Parameters(add): Parameters<AddServer>,
     ) -> Result<Json<StoredServer>, Error> {
         let verify = add.verify != Some(false);
+        let given = GivenMarks {
+            tags: add.tags.is_some(),
+            notes: add.notes.is_some(),
+        };
         let (alias, mut server) = add.validated(&self.config().login_session)?;
         self.servers().check_alias(&alias)?;
+        let before = self.servers().get(&alias).ok();
+        let stays = before.as_ref();
+        let stays = stays.and_then(|before| given.take_over(before, &mut server));
         let note = read_key(&mut server).await?;
         self.guard().may_put(&alias, &server, "server_add").await?;
         self.check_server_secrets(&alias, &server).await?;
@@ -335,10 +377,15 @@ impl App {
         let mut stored = self.put_server(alias, server).await?;
         // Reads it again, so that the server's own names are known.
         self.servers().list()?;
-        let notes = note.into_iter().chain(warnings(secrets));
+        let notes = note.into_iter().chain(stays).chain(warnings(secrets));
         stored.notes.extend(notes);
         if verify {
             stored.login = Some(verify::log_in(self.pool(), &stored.alias).await);
+        }
+        if let (Some(LoginReport::Failed { .. }), Some(before)) = (&stored.login, before) {
+            stored.server = ServerView::from(&before);
+            self.put_server(stored.alias.clone(), before).await?;
+            stored.put_back = Some(true);
         }
         Json::new(stored.text(), &stored)
     }
@@ -416,6 +463,7 @@ impl App {
             way,
             notes,
             login: None,
+            put_back: None,
         })
     }
 }
