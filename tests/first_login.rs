@@ -131,7 +131,10 @@ async fn a_login_that_fails_is_said_first_and_the_server_is_kept() {
     assert_eq!(worse.facts()["login"]["code"], "AUTH_FAILED");
     assert_eq!(worse.facts()["putBack"], true);
     let line = first_line(&worse);
-    assert!(line.starts_with("server `web1` not updated; LOGIN FAILED"), "{line}");
+    assert!(
+        line.starts_with("server `web1` not updated; LOGIN FAILED"),
+        "{line}"
+    );
     // What worked works on.
     client.exec("web1", "true").await.ok();
     let mut unverified = sshd.login_with("web1", &stranger);

@@ -58,7 +58,11 @@ async fn a_server_keeps_its_tags_and_notes_until_others_are_given() {
     assert!(!text.contains("with care"), "one line a server: {text}");
     // Rules go by tags: a call that only corrects a login does not lift them, and says so.
     let changed = client.register(with("web1", &[])).await;
-    assert!(changed.text().contains("its tags stay: eu, web"), "{}", changed.text());
+    assert!(
+        changed.text().contains("its tags stay: eu, web"),
+        "{}",
+        changed.text()
+    );
     let list = client.call("server_list", json!({})).await.ok();
     assert_has(
         &list.facts()["web1"],

@@ -116,7 +116,7 @@ struct RunInteractive {
     /// Answers by prompt (part of its text, or /regex/), each given whenever its prompt comes.
     #[schemars(extend("examples" = [{"password for": "…"}]))]
     responses: Option<IndexMap<String, ResponseArgument>>,
-    /// Say yes to the usual questions; never a password.
+    /// Say yes to the usual questions; never a password, nor to what destroys.
     #[serde(default)]
     auto_respond: On,
     /// false: no terminal, no answers.

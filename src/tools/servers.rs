@@ -257,7 +257,9 @@ impl StoredServer {
             text = format!("{text}; {}", text_of_login(login));
             if let LoginReport::Failed { .. } = login {
                 text += match self.put_back {
-                    Some(true) => " The entry of before is back; verify: false replaces it all the same.",
+                    Some(true) => {
+                        " The entry of before is back; verify: false replaces it all the same."
+                    }
                     _ => " The entry is kept; server_add replaces it.",
                 };
             }

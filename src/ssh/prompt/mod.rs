@@ -46,6 +46,21 @@ static WANTS_WORD: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)yes/no|type 'y
 /// Prompts that want a text of the caller's own.
 static WANTS_TEXT: LazyLock<Regex> =
     LazyLock::new(|| known(r"(?i)\b(type|enter|retype|re-enter) (in )?(the|your|a|an)\b"));
+/// Questions about what cannot be taken back. Those are for the caller.
+static DESTROYS: LazyLock<Regex> = LazyLock::new(|| {
+    known(
+        r"(?i)\b(delet|drop|destroy|eras|wip|format|purg|truncat|discard|shred|re-?initiali[sz]|factory)(e|es|ing|ped|ping|ting|t)?\b",
+    )
+});
+static IS_FINAL: LazyLock<Regex> = LazyLock::new(|| {
+    known(
+        r"(?i)irrevocabl|irreversibl|(cannot|can't|can not) be undone|permanent|all (your )?data|\bdata loss|lose (all|your|any)",
+    )
+});
+/// Questions whose own default is no, but for those that ask whether to go on with what was asked for.
+static SUGGESTS_NO: LazyLock<Regex> = LazyLock::new(|| known(r"\b[yY](?i:es)?/N(?i:o)?\b"));
+static GOES_ON: LazyLock<Regex> =
+    LazyLock::new(|| known(r"(?i)continue|proceed|is this ok|\binstall\b|\bupgrade\b"));
 /// Last lines of a prompt without words: those stand on the line before.
 static BARE: LazyLock<Regex> =
     LazyLock::new(|| known(r"(?i)^[^\p{L}\p{N}]*(y(es)?/n(o)?)?[^\p{L}\p{N}]*$"));
@@ -165,11 +180,19 @@ impl<'p> WaitingPrompt<'p> {
         })
     }
 
+    /// Returns whether a yes may destroy something, or the question itself suggests a no.
+    fn is_grave(&self) -> bool {
+        DESTROYS.is_match(&self.line)
+            || IS_FINAL.is_match(&self.lines)
+            || SUGGESTS_NO.is_match(&self.line) && !GOES_ON.is_match(&self.line)
+    }
+
     /// The answer of a person who wants the command done.
     fn usual_answer(&self) -> Option<&'static str> {
         let is_usual = USUAL.is_match(self.last)
             && !asks_for_secret(self.last)
-            && !WANTS_TEXT.is_match(self.last);
+            && !WANTS_TEXT.is_match(self.last)
+            && !self.is_grave();
         let answer = if WANTS_WORD.is_match(self.last) {
             "yes"
         } else {
@@ -404,6 +427,40 @@ mod tests {
         assert_eq!(
             answer_to(&mut conversation(&[], false), "Proceed? [Y/n] "),
             None
+        );
+        for ok in [
+            "Is this ok [y/N]: ",
+            "After this operation, 21 kB will be used.\nDo you want to continue? [Y/n] ",
+            "overwrite /etc/motd? (y/n) ",
+        ] {
+            assert!(
+                answer_to(&mut conversation(&[], true), ok).is_some(),
+                "{ok}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_destroys_or_suggests_a_no_is_left_to_the_caller() {
+        for grave in [
+            "Delete all data? [y/N] ",
+            "Really drop database prod? (yes/no) ",
+            "Formatting /dev/sdb. Are you sure? (y/n) ",
+            "This cannot be undone.\nAre you sure? [y/n] ",
+            "WARNING: all data on /dev/sdb will be lost\nProceed? (y/n) ",
+            "Reset the node? [y/N] ",
+        ] {
+            assert_eq!(
+                answer_to(&mut conversation(&[], true), grave),
+                None,
+                "{grave}"
+            );
+        }
+        let named = &[("drop database", "yes")];
+        let asked = "Really drop database prod? (yes/no) ";
+        assert_eq!(
+            answer_to(&mut conversation(named, true), asked),
+            Some("yes\n".into())
         );
     }
 
