@@ -230,6 +230,25 @@ async fn owners_count_between_servers_and_read_only_ones_are_compared() {
 }
 
 #[tokio::test]
+async fn one_place_on_several_servers_is_named_as_in_other_tools() {
+    let (fixture, _) = alike(Sshd::start()).await;
+    for alias in ["web2", "web3"] {
+        let mut server = fixture.server.login(alias);
+        server["tags"] = json!(["twin"]);
+        fixture.client.register(server).await;
+    }
+    let tree = fixture.remote("a");
+    for (servers, count) in [("tag:twin", 2), ("web*,!web2", 2), ("all", 3)] {
+        let same = compare(&fixture.client, &[format!("{servers}:{tree}")]).await;
+        let said = format!("the same on {count} of {count}: 8 files");
+        assert_eq!(lines(&same.ok()), [said], "{servers}");
+    }
+    let unknown = compare(&fixture.client, &[format!("tag:twins:{tree}")]).await;
+    let error = unknown.error("NO_TARGETS");
+    assert!(error.to_string().contains("tag:twin"), "{error}");
+}
+
+#[tokio::test]
 async fn special_files_are_not_read_and_wrong_sources_are_refused() {
     let (fixture, sources) = alike(Sshd::start()).await;
     for tree in ["a", "b"] {

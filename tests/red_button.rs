@@ -8,8 +8,13 @@ use crate::helper::{Client, Fixture, Fleet, Sshd, Terminal, binary, directory, e
 
 /// Runs `stop`, and returns what it says, and whether all has ended.
 async fn stop(data: &Path, words: &[&str]) -> (String, bool) {
+    run(data, &[&["stop"], words].concat()).await
+}
+
+/// Runs a command, and returns what it says, and whether all is well.
+async fn run(data: &Path, words: &[&str]) -> (String, bool) {
     let mut command = binary();
-    command.arg("stop").args(words);
+    command.args(words);
     command.arg(format!("--data-dir={}", data.display()));
     let done = command.output().await.unwrap();
     let said = format!(
@@ -120,6 +125,9 @@ async fn one_server_is_held_and_the_others_go_on() {
     fleet.client.call("task_exec", both).await.error("HELD");
     let (said, is_done) = stop(fleet.data.path(), &["nobody"]).await;
     assert!(!is_done && said.contains("`nobody` is not known"), "{said}");
+    // It has an end in the trail.
+    let (verified, is_well) = run(fleet.data.path(), &["audit", "verify"]).await;
+    assert!(is_well && !verified.contains("no end"), "{verified}");
     let (said, is_done) = stop(fleet.data.path(), &[]).await;
     assert!(is_done && !runs(second), "{said}");
 }

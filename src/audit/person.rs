@@ -7,7 +7,7 @@ use crate::actor::{Actor, CurrentActor};
 use crate::error::Error;
 use crate::store::DataDirectory;
 
-/// An act of a person, which has begun in the trail.
+/// An act of a person, which has begun in the trail. Dropping it ends it there as one that failed.
 #[derive(Debug)]
 pub struct PersonCall {
     calls: Calls,
@@ -32,5 +32,14 @@ impl PersonCall {
     pub fn end(self, outcome: &str) -> Result<(), Error> {
         self.calls
             .end(&self.call, CallOutcome::named(outcome), None)
+    }
+}
+
+impl Drop for PersonCall {
+    fn drop(&mut self) {
+        // One that has ended does not end again. Nobody is left to be told that the trail cannot be written.
+        let _ = self
+            .calls
+            .end(&self.call, CallOutcome::named("failed"), None);
     }
 }

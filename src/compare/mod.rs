@@ -1,4 +1,4 @@
-//! TreeComparison of files and trees of several places.
+//! Comparisons of files and trees of several places.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -11,5 +11,5 @@ mod source;
 mod verdict;
 
 pub(crate) use report::{difference, heading, name};
-pub(crate) use source::{labels, place};
+pub(crate) use source::{labels, on_each, place};
 pub(crate) use verdict::{EntryAspect, TreeComparison};

@@ -3,14 +3,42 @@
 use std::collections::HashSet;
 
 use crate::error::Error;
+use crate::fleet::TargetExpression;
 use crate::sftp::{TreePlace, spelling};
+use crate::store::servers::Servers;
 
 /// The word for this machine.
 const HERE: &str = "local";
 
-/// Parses a place.
+/// Writes a place on several servers, such as `tag:web:/etc/hosts`, as one on each of them.
+pub(crate) fn on_each(text: &str, servers: &Servers) -> Result<Vec<String>, Error> {
+    let (expression, path) = split(text);
+    if expression == HERE || expression.is_empty() || path.is_empty() {
+        return Ok(vec![text.to_owned()]);
+    }
+    let targets = TargetExpression::Text(expression.to_owned()).resolve(servers)?;
+    let aliases = targets.aliases.iter();
+    Ok(aliases.map(|alias| format!("{alias}:{path}")).collect())
+}
+
+/// The servers of a place, and its path.
+fn split(text: &str) -> (&str, &str) {
+    let mut colons = text.match_indices(':');
+    let ends_servers =
+        |at: usize| !(is_tag(&text[..at]) && !text[at + 1..].starts_with(['/', '~']));
+    let end = colons.find(|(at, _)| ends_servers(*at));
+    end.map_or((text, ""), |(at, _)| (&text[..at], &text[at + 1..]))
+}
+
+/// Returns whether the word before a colon says that a tag's name follows.
+fn is_tag(before: &str) -> bool {
+    let word = before.rsplit([',', '&']).next().unwrap_or_default();
+    word.trim().trim_start_matches('!') == "tag"
+}
+
+/// Parses a place on one server, or on this machine.
 pub(crate) fn place(text: &str) -> Result<TreePlace, Error> {
-    let (alias, path) = text.split_once(':').unwrap_or((text, ""));
+    let (alias, path) = split(text);
     if alias.is_empty() || path.is_empty() {
         let problem = format!("`{text}` is no alias with a path, such as web1:/etc/nginx");
         return Err(Error::invalid("sources", problem));
@@ -68,6 +96,16 @@ mod tests {
         assert_eq!(place("local:x").unwrap(), TreePlace::Here("x".to_owned()));
         for wrong in ["web1", "web1:", ":/etc", "/etc"] {
             assert!(place(wrong).is_err(), "{wrong}");
+        }
+        for (text, parts) in [
+            ("tag:web:/etc/hosts", ("tag:web", "/etc/hosts")),
+            ("web1,!tag:old:~/x:y", ("web1,!tag:old", "~/x:y")),
+            ("tag:eu&tag:web:etc", ("tag:eu&tag:web", "etc")),
+            ("web[1-3]:/a:b", ("web[1-3]", "/a:b")),
+            ("tag:/etc", ("tag", "/etc")),
+            ("tag:web", ("tag:web", "")),
+        ] {
+            assert_eq!(split(text), parts, "{text}");
         }
         let [one, two] = [server("web1", "/a"), server("web2", "/a")];
         assert_eq!(labels(&[one.clone(), two]), ["web1", "web2"]);

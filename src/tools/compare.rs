@@ -7,6 +7,7 @@ use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, Parameters, Switch, WaitFor};
 use crate::app::App;
+use crate::compare::on_each;
 use crate::error::Error;
 use crate::fleet::Targets;
 use crate::guard::Access;
@@ -17,7 +18,7 @@ use crate::reply::Reply;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CompareArguments {
-    /// Two or more, as alias:/path; local:/path is here.
+    /// Two or more, as alias:/path, also tag:web:/path; local:/path is here.
     sources: Vec<String>,
     /// Gitignore patterns to leave out.
     ignore: Option<Vec<String>>,
@@ -35,8 +36,12 @@ impl App {
         Parameters(arguments): Parameters<CompareArguments>,
         call: Call,
     ) -> Result<Reply, Error> {
+        let mut sources = Vec::new();
+        for source in &arguments.sources {
+            sources.extend(on_each(source, self.servers())?);
+        }
         let comparison = Compare {
-            sources: arguments.sources,
+            sources,
             ignore: arguments.ignore.unwrap_or_default(),
             diff: arguments.diff.0,
         };
