@@ -135,7 +135,7 @@ async fn a_login_that_fails_is_said_first_and_the_server_is_kept() {
         line.starts_with("server `web1` not updated; LOGIN FAILED"),
         "{line}"
     );
-    // What worked works on.
+    // The login that worked works on.
     client.exec("web1", "true").await.ok();
     let mut unverified = sshd.login_with("web1", &stranger);
     unverified["verify"] = json!(false);

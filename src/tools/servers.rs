@@ -74,7 +74,7 @@ struct AddServer {
     encoding: Option<String>,
     /// Groups: prod, eu. Kept unless given.
     tags: Option<Vec<String>>,
-    /// Remarks, 2 KB at most. Kept, too.
+    /// Remarks, 2 KB at most.
     notes: Option<String>,
     /// Log in now (5 s). Default true.
     verify: Option<bool>,
@@ -100,7 +100,7 @@ pub(super) struct StoredServer {
     put_back: Option<bool>,
 }
 
-/// What a call gives of the things that an entry keeps when it is replaced.
+/// The things that an entry keeps when it is replaced, and whether a call gives others.
 struct GivenMarks {
     tags: bool,
     notes: bool,
@@ -356,7 +356,7 @@ pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
-    /// Add an SSH server, or replace the one with this alias, and log in to it. If a new login fails, the old entry stays.
+    /// Add an SSH server, or replace the one with this alias, and log in to it.
     #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Admin))]
     async fn server_add(
         &self,

@@ -76,7 +76,7 @@ impl ServerTerm {
         }
     }
 
-    /// What is written, if it names some servers and not all.
+    /// Its text, if it names some servers and not all.
     fn text(&self) -> Option<String> {
         match self {
             Self::All => None,
