@@ -84,7 +84,7 @@ async fn a_client_that_can_ask_is_told_to_once_in_both_eras() {
         for part in [
             "`web1`",
             "touch ",
-            "rule: mode ask",
+            "rule: mode ask of ",
             "reason: to see",
             "asked by: ",
         ] {
@@ -470,11 +470,11 @@ async fn a_command_that_was_let_through_for_good_is_not_asked_about_again() {
     let data = terminal.data.path();
     let rules = json!({"modes": {"web1": "ask"}});
     let mut session = session(Era::Handshake, &sshd, data, asks(), &rules).await;
-    let always = json!({"action": "accept", "content": {"confirm": true, "always": true}});
+    let always = json!({"action": "accept", "content": {"confirm": true, "remember": true}});
     let touch = |name: &str| run(&format!("touch {}", sshd.home(name)));
     let (questions, _) = session.asked("task_exec", touch("a"), always.clone()).await;
     assert!(
-        questions[0]["requestedSchema"]["properties"]["always"].is_object(),
+        questions[0]["requestedSchema"]["properties"]["remember"].is_object(),
         "{questions:?}"
     );
     // Program and first word: another file is another word.
@@ -482,6 +482,9 @@ async fn a_command_that_was_let_through_for_good_is_not_asked_about_again() {
     assert_eq!(questions.len(), 1);
     let (questions, _) = session.asked("task_exec", touch("a"), yes()).await;
     assert_eq!(questions.len(), 0);
+    let both = format!("touch {} {}", sshd.home("a"), sshd.home("c"));
+    let (questions, _) = session.asked("task_exec", run(&both), yes()).await;
+    assert_eq!(questions.len(), 1, "more files than were let through");
     let remembered = format!("touch {}", sshd.home("a"));
     let rules = session.tool("policy_blocklist_list", json!({})).await;
     let known = &rules["structuredContent"]["always"]["web1"];
@@ -495,7 +498,7 @@ async fn a_command_that_was_let_through_for_good_is_not_asked_about_again() {
             .asked("task_exec", run(list), json!({"action": "decline"}))
             .await;
         let properties = &questions[0]["requestedSchema"]["properties"];
-        assert!(properties.get("always").is_none(), "{list}: {properties}");
+        assert!(properties.get("remember").is_none(), "{list}: {properties}");
     }
     let forgotten = format!("approve --forget '{remembered}' web1");
     let said = terminal.types(&forgotten, "").await;

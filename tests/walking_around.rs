@@ -131,14 +131,27 @@ async fn a_tier_lists_tools_by_what_they_do() {
     assert!(!has(&read, "file_edit") && !has(&read, "task_exec") && !has(&read, "task_cancel"));
     assert!(has(&standard, "file_edit") && has(&standard, "task_cancel"));
     assert!(!has(&standard, "task_exec") && !has(&standard, "server_remove"));
+    assert!(!has(&standard, "server_authorize_key"));
     assert!(has(&all, "task_exec") && has(&all, "server_remove"));
     let codex = home
         .run("permissions codex --name ssh".to_owned())
         .await
         .ok();
+    // A list of enabled tools would take the others away.
     assert!(
-        codex.starts_with("[mcp_servers.ssh]\nenabled_tools = [\""),
+        codex.starts_with("# At the end of ~/.codex/config.toml\n"),
         "{codex}"
+    );
+    let table = "[mcp_servers.ssh.tools.file_read]\napproval_mode = \"approve\"\n";
+    assert!(
+        codex.contains(table) && !codex.contains("task_exec"),
+        "{codex}"
+    );
+    let gemini = home.run("permissions gemini-cli".to_owned()).await.ok();
+    assert!(
+        gemini.contains("mcpName = \"orchestrator\"\ntoolName = [\"")
+            && gemini.contains("decision = \"allow\""),
+        "{gemini}"
     );
     let refused = home.run("permissions zed".to_owned()).await.refusal();
     assert!(refused.contains("no list of tools"), "{refused}");

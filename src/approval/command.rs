@@ -10,6 +10,7 @@ use crate::audit::PersonCall;
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Policies;
+use crate::shell::usual_in_words;
 use crate::store::DataDirectory;
 
 /// A reason for which a question was not answered.
@@ -30,7 +31,7 @@ pub enum AnswerError {
     #[error("`{0}` is for a person at a terminal")]
     NoTerminal(&'static str),
     /// The person has not typed the word.
-    #[error("nothing was {0}")]
+    #[error("nothing was {0}: that takes the whole word. It can be tried again")]
     NotTyped(&'static str),
     /// The file of questions cannot be read or written.
     #[error(transparent)]
@@ -95,12 +96,15 @@ pub fn answer(
         Policies::open(&data).let_through(&question.servers, Some(usual))?;
         writeln!(
             out,
-            "not asked again on {}: {usual} …",
-            question.servers.concat()
+            "not asked again on {}: {}",
+            question.servers.concat(),
+            usual_in_words(usual)
         )?;
     }
     let done = match answer {
-        PersonAnswer::Yes if question.is_of_task => "approved; the task begins",
+        PersonAnswer::Yes if question.is_of_task => {
+            "approved; the task begins, at the latest when a client next starts this program"
+        }
         PersonAnswer::Yes => "approved; the call may be made again now",
         PersonAnswer::No => "denied",
     };

@@ -78,7 +78,8 @@ pub struct DoctorOptions {
 pub struct ApproveOptions {
     /// The question's ID; with --forget, the server's alias
     pub(super) id: Option<String>,
-    /// Let such commands through on that server from now on: the program with its first word
+    /// Let such commands through on that server from now on: the program with its first word if that is a verb, else this
+    /// very command
     #[arg(long, requires = "id")]
     pub(super) always: bool,
     /// Ask again about such commands

@@ -24,8 +24,7 @@ pub(crate) fn on_each(text: &str, servers: &Servers) -> Result<Vec<String>, Erro
 /// The servers of a place, and its path.
 fn split(text: &str) -> (&str, &str) {
     let mut colons = text.match_indices(':');
-    let ends_servers =
-        |at: usize| !is_tag(&text[..at]) || text[at + 1..].starts_with(['/', '~']);
+    let ends_servers = |at: usize| !is_tag(&text[..at]) || text[at + 1..].starts_with(['/', '~']);
     let end = colons.find(|(at, _)| ends_servers(*at));
     end.map_or((text, ""), |(at, _)| (&text[..at], &text[at + 1..]))
 }

@@ -59,16 +59,26 @@ pub fn permissions(
         }
         "gemini-cli" => {
             let names = listed(&String::clone);
-            pretty(&json!({"mcpServers": {server: {"includeTools": names}}}))
+            format!(
+                "# A file of its own in ~/.gemini/policies, such as {server}.toml\n[[rule]]\nmcpName = {}\ntoolName = {names}\ndecision = \"allow\"\npriority = 100\n",
+                json!(server)
+            )
         }
+        // A list of enabled tools would take the others away.
         "codex" => {
-            let names = listed(&String::clone);
-            format!("[mcp_servers.{server}]\nenabled_tools = {names}\n")
+            let tables = tools.iter().map(|tool| {
+                format!("[mcp_servers.{server}.tools.{tool}]\napproval_mode = \"approve\"\n")
+            });
+            let tables = tables.collect::<Vec<_>>().join("\n");
+            format!("# At the end of ~/.codex/config.toml\n{tables}")
         }
         _ => return Err(InstallError::NoPermissions(client.title)),
     };
     super::say(out, &text)
 }
+
+/// The tool that changes a file by which others may log in.
+const LETS_IN: &str = "server_authorize_key";
 
 /// The tools of a tier, in the order in which they are listed.
 fn allowed(tier: Tier) -> Vec<String> {
@@ -77,7 +87,8 @@ fn allowed(tier: Tier) -> Vec<String> {
     let names = listed.map(|tool| tool.name.to_string());
     let has = |name: &String| {
         let declared = tools.declaration(name);
-        declared.is_some_and(|declared| tier.has(declared.access))
+        let has = declared.is_some_and(|declared| tier.has(declared.access));
+        has && (tier == Tier::All || name != LETS_IN)
     };
     names.filter(has).collect()
 }

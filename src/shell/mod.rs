@@ -25,7 +25,7 @@ pub(crate) use background::leaves_behind;
 pub(crate) use quote::{quote, quote_to_type};
 pub(crate) use reading::only_reads;
 pub(crate) use streaming::is_streaming;
-pub(crate) use usual::usual_form;
+pub(crate) use usual::{usual_form, usual_in_words};
 
 /// Bytes of a text that is parsed.
 pub(crate) const MAX_TEXT: usize = 1024 * 1024;

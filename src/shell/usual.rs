@@ -1,4 +1,5 @@
-//! The form by which a command is remembered as one that a person lets through: its program and first word.
+//! The form by which a command is remembered as one that a person lets through: its program and first word, or all of
+//! it where that word is no verb.
 
 use super::argument::Argument;
 use super::argument::is_unknown;
@@ -54,7 +55,8 @@ const RUNNERS: &[&str] = &[
 ];
 
 /// The program and first word of a text that is one plain command, such as `git pull`; `None` for lists, shells,
-/// interpreters, `sudo` and its like, and for commands whose first word is an option.
+/// interpreters, `sudo` and its like, and for commands whose first word is an option. Where the first word names
+/// something, such as a file, more words could name others, and the form is the whole command.
 pub(crate) fn usual_form(text: &str) -> Option<String> {
     let list = parse(text, 0).ok()?;
     let [pipeline] = list.as_slice() else {
@@ -90,10 +92,24 @@ pub(crate) fn usual_form(text: &str) -> Option<String> {
     if is_runner || has_place || is_open {
         return None;
     }
-    Some(match first {
-        Some(first) => format!("{name} {first}"),
-        None => name.to_owned(),
-    })
+    let kept = match first {
+        Some(first) if !is_verb(first) => words.len(),
+        _ => 2,
+    };
+    let kept = words.iter().take(kept).map(|word| word.text.as_str());
+    Some(kept.collect::<Vec<_>>().join(" "))
+}
+
+/// Returns whether a first word says what is done, and not to what.
+fn is_verb(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.all(|letter| letter.is_ascii_lowercase() || letter == '-')
+}
+
+/// The commands of a form as a person reads them: `git pull …` for all that begin so.
+pub(crate) fn usual_in_words(form: &str) -> String {
+    let is_whole = form.split(' ').nth(1).is_some_and(|first| !is_verb(first));
+    format!("`{form}{}`", if is_whole { "" } else { " …" })
 }
 
 #[cfg(test)]
@@ -107,6 +123,10 @@ mod tests {
             ("git pull --rebase origin main", Some("git pull")),
             ("systemctl restart nginx", Some("systemctl restart")),
             ("reboot", Some("reboot")),
+            ("touch /tmp/a", Some("touch /tmp/a")),
+            ("touch /tmp/a /etc/b", Some("touch /tmp/a /etc/b")),
+            ("kill 42", Some("kill 42")),
+            ("useradd Bob -G wheel", Some("useradd Bob -G wheel")),
             ("git pull; reboot", None),
             ("git pull && rm x", None),
             ("git pull | tee x", None),

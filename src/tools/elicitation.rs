@@ -10,11 +10,14 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use serde_json::Value;
 
+use crate::shell::usual_in_words;
+
 /// The form's field that a yes sets to true.
 const CONFIRM: &str = "confirm";
 
 /// The form's field by which such commands are let through for good.
-const ALWAYS: &str = "always";
+/// It stands behind the other in a form, which has its fields by name.
+const ALWAYS: &str = "remember";
 
 /// The answer that came with a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +51,10 @@ pub(super) fn form(question: &str, always: Option<&str>) -> ElicitRequestParams 
     let mut schema = ElicitationSchema::builder()
         .required_bool_property(CONFIRM, |field| field.title("Yes, do it"));
     if let Some(command) = always {
-        let title = format!("Do not ask again about `{command} …` on this server");
+        let title = format!(
+            "Do not ask again about {} on this server",
+            usual_in_words(command)
+        );
         schema = schema.optional_bool_with(ALWAYS, |field| field.title(title));
     }
     let schema = schema.build().expect("the required field is there");

@@ -27,6 +27,9 @@ pub(super) struct HostKeyReport {
     pub(super) known: Vec<RecordedKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trusted: Option<String>,
+    /// The only key that the server's entry accepts. It is told in the text.
+    #[serde(skip)]
+    pinned: Option<String>,
 }
 
 /// The host keys of several servers.
@@ -118,9 +121,10 @@ impl HostKeyReport {
             self.host,
             self.presents()
         );
-        match &self.trusted {
-            Some(trusted) => format!("{text}. Trusted from now on: {trusted}"),
-            None => text,
+        match (&self.trusted, &self.pinned) {
+            (Some(trusted), _) => format!("{text}. Trusted from now on: {trusted}"),
+            (None, Some(pinned)) => format!("{text}; its entry accepts only {pinned}"),
+            (None, None) => text,
         }
     }
 }
@@ -136,6 +140,11 @@ impl App {
             host: keys.endpoint(),
             presented: keys.presented(),
             known: keys.known().to_vec(),
+            pinned: self
+                .servers()
+                .get(&alias)
+                .ok()
+                .and_then(|server| server.host_key_fingerprint),
             alias,
             trusted: None,
         };

@@ -52,7 +52,7 @@ impl Guard {
         let named = servers.map(|alias| Ok((alias, self.names_of(alias)?)));
         let named = named.collect::<Result<Vec<_>, Error>>()?;
         for (alias, names) in &named {
-            if work.may_change && rules.mode(names) == AccessMode::Readonly {
+            if work.may_change && rules.mode_of(names).0 == AccessMode::Readonly {
                 return Err(read_only(alias, work.tool));
             }
         }
@@ -71,8 +71,10 @@ impl Guard {
         judge: JudgeWork<'_>,
         rules: &AskingRules,
     ) -> Option<String> {
-        if work.may_change && rules.mode(names) == AccessMode::Ask {
-            return Some("mode ask".to_owned());
+        if work.may_change
+            && let (AccessMode::Ask, servers) = rules.mode_of(names)
+        {
+            return Some(format!("mode ask of {servers}"));
         }
         let holding = rules.holding(names, &Local::now().naive_local());
         if let Some(rule) = holding.iter().find(|rule| rule.is_about_call(work)) {

@@ -41,7 +41,8 @@ impl AccessMode {
 #[derive(Debug, Default)]
 pub(in crate::guard) struct AskingRules {
     rules: Vec<AskRule>,
-    modes: Vec<(ServerChoice, AccessMode)>,
+    /// The servers of each mode, also as they are written.
+    modes: Vec<(String, ServerChoice, AccessMode)>,
     /// Programs with their first words, by alias.
     usual: BTreeMap<String, Vec<String>>,
 }
@@ -58,7 +59,8 @@ impl AskingRules {
             parsed.map_err(|problem| format!("the rule `{text}` that asks {problem}"))
         });
         let modes = modes.iter().map(|(servers, mode)| {
-            let parsed = ServerChoice::parse(servers).map(|choice| (choice, *mode));
+            let parsed = ServerChoice::parse(servers);
+            let parsed = parsed.map(|choice| (servers.clone(), choice, *mode));
             parsed.map_err(|problem| format!("the mode of `{servers}` {problem}"))
         });
         Ok(Self {
@@ -81,7 +83,7 @@ impl AskingRules {
             })
             .collect();
         let of_rules = self.rules.iter().filter_map(AskRule::servers);
-        let choices = of_rules.chain(self.modes.iter().map(|(servers, _)| servers));
+        let choices = of_rules.chain(self.modes.iter().map(|(_, servers, _)| servers));
         let idle: BTreeSet<_> = choices
             .flat_map(|choice| choice.that_name_none(&servers))
             .collect();
@@ -90,15 +92,18 @@ impl AskingRules {
 
     pub(super) fn asks_anything(&self) -> bool {
         let mut modes = self.modes.iter();
-        !self.rules.is_empty() || modes.any(|(_, mode)| *mode != AccessMode::Free)
+        !self.rules.is_empty() || modes.any(|(_, _, mode)| *mode != AccessMode::Free)
     }
 
-    /// The mode of a server: that of its alias goes before that of a tag, and a tag's before that of all. Of several
-    /// that are as close, the strictest holds.
-    pub(super) fn mode(&self, names: &ServerNames) -> AccessMode {
+    /// The mode of a server, and the servers that it is written for: that of its alias goes before that of a tag, and
+    /// a tag's before that of all. Of several that are as close, the strictest holds.
+    pub(super) fn mode_of(&self, names: &ServerNames) -> (AccessMode, &str) {
         let modes = self.modes.iter();
-        let close = modes.filter_map(|(servers, mode)| Some((servers.closeness(names)?, *mode)));
-        close.max().map(|(_, mode)| mode).unwrap_or_default()
+        let close = modes.filter_map(|(text, servers, mode)| {
+            Some((servers.closeness(names)?, *mode, text.as_str()))
+        });
+        let closest = close.max_by_key(|(closeness, mode, _)| (*closeness, *mode));
+        closest.map_or_else(Default::default, |(_, mode, text)| (mode, text))
     }
 
     /// The rules that hold for a server now.
