@@ -1,0 +1,110 @@
+//! Waiting for the end of a job, or for its next prompt.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{FOREIGN_INTERVAL, JobHandle, Jobs};
+use crate::error::Error;
+use crate::job::id::JobId;
+use crate::job::record::Job;
+use crate::ssh::prompt::link::TypedInput;
+
+impl Jobs {
+    /// Waits for any job at most `patience`, and returns its record as it stands then.
+    pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
+        let handle = self.handle(id);
+        match handle {
+            Some(handle) => self.wait_for_news(&handle, patience).await,
+            None => self.wait_for_foreign(id, patience).await,
+        }
+    }
+
+    /// Waits for the end of a job of this process, or until its command waits for input of which no caller was told.
+    pub async fn wait_for_news(
+        &self,
+        handle: &JobHandle,
+        patience: Duration,
+    ) -> Result<Arc<Job>, Error> {
+        tokio::select! {
+            job = self.wait_on(handle, patience) => job,
+            () = handle.link.until_waiting() => self.wait_on(handle, Duration::ZERO).await,
+        }
+    }
+
+    /// The line at which a job's command waits for input, or those of its children, and how to answer.
+    pub fn waits_at(&self, id: &JobId) -> Option<String> {
+        let live = self.live();
+        if let Some(line) = live.get(id).and_then(|job| job.handle.link.waiting()) {
+            return Some(format!(
+                "waiting at: {line} (task_input {{id: \"{id}\"}} types into it)"
+            ));
+        }
+        let children = live.values().filter(|job| job.parent.as_ref() == Some(id));
+        let waiting = children.filter_map(|job| {
+            let (alias, child) = (&job.alias, &job.handle.id);
+            let prompt = job.handle.link.waiting()?;
+            Some(format!(
+                "`{alias}` is waiting at: {prompt} (task_input {{id: \"{child}\"}} types into it)"
+            ))
+        });
+        Some(waiting.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
+    }
+
+    /// Types to the command of a job that runs at a terminal, and returns the job.
+    pub fn type_in(&self, id: &JobId, input: TypedInput) -> Result<JobHandle, Error> {
+        let handle = self.handle(id);
+        let handle = handle.filter(|handle| handle.link.type_in(input));
+        handle.ok_or_else(|| {
+            let problem = "is no task that runs at a terminal here: only task_exec_interactive gives one, and it has to be running";
+            Error::invalid("id", problem)
+        })
+    }
+
+    /// Waits for a job of this process. If it is still live after `patience`, it is on disk by then,
+    /// so that a caller that is told of it finds it again.
+    pub async fn wait_on(&self, handle: &JobHandle, patience: Duration) -> Result<Arc<Job>, Error> {
+        let mut ended = handle.ended.clone();
+        let waiting = ended.wait_for(Option::is_some);
+        if let Ok(Ok(job)) = tokio::time::timeout(patience, waiting).await
+            && let Some(job) = job.as_ref()
+        {
+            self.0.told.note(job);
+            return Ok(Arc::clone(job));
+        }
+        if let Some(live) = self.live().get_mut(&handle.id) {
+            live.handed_off = true;
+        }
+        let saved = self.0.queue.flush().await;
+        saved.map_err(|error| Error::Unrecorded {
+            id: handle.id.to_string(),
+            reason: error.to_string(),
+        })?;
+        self.0.queue.get(&handle.id).await
+    }
+
+    pub(super) async fn wait_for_foreign(
+        &self,
+        id: &JobId,
+        patience: Duration,
+    ) -> Result<Arc<Job>, Error> {
+        let started = Instant::now();
+        loop {
+            let job = self.record(id).await?;
+            let left = patience.saturating_sub(started.elapsed());
+            if !job.status.is_live() || left.is_zero() {
+                return Ok(job);
+            }
+            tokio::time::sleep(left.min(FOREIGN_INTERVAL)).await;
+        }
+    }
+
+    /// Waits until a detached job has begun on its server, or has failed to, at most `patience`.
+    pub async fn begun(&self, handle: &JobHandle, patience: Duration) {
+        let mut ended = handle.ended.clone();
+        tokio::select! {
+            _ = ended.wait_for(Option::is_some) => {}
+            () = handle.trigger.begun() => {}
+            () = tokio::time::sleep(patience) => {}
+        }
+    }
+}
