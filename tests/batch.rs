@@ -20,7 +20,8 @@ async fn with_endless_task(fixture: &Fixture<EmbeddedHost>, data: &Folder) -> (R
     let mut process = begun(data, "2025-03-26").await;
     let server = login("web1", fixture.server.address().port());
     process.call(1, "server_add", server).await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 1000", "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": "sleep 1000", "background": true, "detach": false});
     let mut started = process.call(2, "task_exec", arguments).await;
     (process, started["result"]["structuredContent"]["id"].take())
 }

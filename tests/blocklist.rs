@@ -13,7 +13,7 @@ fn runs(alias: &str, commands: &[&str]) -> Vec<(&'static str, Value)> {
         ("task_exec", json!({"alias": alias, "cmd": cmd})),
         (
             "task_exec",
-            json!({"alias": alias, "cmd": cmd, "background": true}),
+            json!({"alias": alias, "cmd": cmd, "background": true, "detach": false}),
         ),
         (
             "task_exec",
@@ -30,7 +30,7 @@ fn runs(alias: &str, commands: &[&str]) -> Vec<(&'static str, Value)> {
         ),
         (
             "task_exec_sequence",
-            json!({"alias": alias, "commands": [cmd], "background": true}),
+            json!({"alias": alias, "commands": [cmd], "background": true, "detach": false}),
         ),
         (
             "task_exec_sequence",

@@ -53,7 +53,7 @@ async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
     fixture.server.set_max_sessions(1);
     fixture.exec("true").await.ok();
     let exec = async |cmd: &str| {
-        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
         fixture
             .client
             .call("task_exec", arguments)
@@ -134,7 +134,8 @@ async fn a_command_is_ended_also_where_no_further_channel_is_to_be_had() {
     let client = Client::in_process(data.path(), |config| config.max_connections = 1).await;
     client.register(sshd.login("web1")).await;
     let alive = sshd.home("alive");
-    let arguments = json!({"alias": "web1", "cmd": stubborn(&alive), "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": stubborn(&alive), "background": true, "detach": false});
     let handed = client.call("task_exec", arguments).await.ok();
     eventually("it runs", || std::path::Path::new(&alive).exists()).await;
     let id = json!({"id": handed.facts()["id"]});
@@ -155,7 +156,8 @@ async fn a_task_of_another_process_is_cancelled() {
     let there = Client::spawned(data.path(), &[]).await;
     here.register(sshd.login("web1")).await;
     let alive = sshd.home("alive");
-    let arguments = json!({"alias": "web1", "cmd": stubborn(&alive), "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": stubborn(&alive), "background": true, "detach": false});
     let id = there.call("task_exec", arguments).await.ok().facts()["id"].clone();
     eventually("it runs", || std::path::Path::new(&alive).exists()).await;
     let cancelled = here.call("task_cancel", json!({"id": id})).await.ok();

@@ -67,7 +67,7 @@ async fn calls_wait_where_every_connection_is_in_use() {
     let opened = gate.path().join("open");
     let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", opened.display());
     for alias in ["web0", "web1"] {
-        let held = json!({"alias": alias, "cmd": wait, "background": true});
+        let held = json!({"alias": alias, "cmd": wait, "background": true, "detach": false});
         client.call("task_exec", held).await.ok();
     }
     eventually("both places are taken", || open(&servers) == 2).await;
@@ -97,10 +97,10 @@ async fn a_call_that_is_given_up_dials_no_more() {
     // Otherwise a question about its shell goes on when its caller has gone away.
     plain["plain"] = json!(true);
     client.register(plain).await;
-    let held = json!({"alias": "web0", "cmd": "sleep 60", "background": true});
+    let held = json!({"alias": "web0", "cmd": "sleep 60", "background": true, "detach": false});
     let held = client.call("task_exec", held).await.ok();
     eventually("the place is taken", || open(&servers) == 1).await;
-    let waits = json!({"alias": "web1", "cmd": "true", "background": true});
+    let waits = json!({"alias": "web1", "cmd": "true", "background": true, "detach": false});
     let waits = client.call("task_exec", waits).await.ok();
     for task in [&waits, &held] {
         let cancel = json!({"id": task.facts()["id"]});

@@ -75,7 +75,7 @@ async fn the_wait_for_the_next_code_is_said_and_one_connection_has_to_do() {
     }
     assert_eq!(server.accepted(), 1, "no further login");
     server.cut();
-    let again = json!({"alias": "web1", "cmd": "echo again", "background": true});
+    let again = json!({"alias": "web1", "cmd": "echo again", "background": true, "detach": false});
     let id = client.call("task_exec", again).await.ok().facts()["id"].clone();
     let wait = json!({"id": id, "timeout": 1});
     let waits = client.call("task_wait", wait).await.ok();

@@ -230,14 +230,9 @@ async fn it_leaves_everybody_s_tasks_alone() {
     let go = fixture.server.keyed.home("go");
     let wait = format!("until [ -e {go} ]; do sleep 0.05; done; echo done");
     let mut ids = Vec::new();
-    for (is_one, more) in [
-        (true, "background"),
-        (false, "background"),
-        (false, "detach"),
-    ] {
+    for (is_one, detach) in [(true, false), (false, false), (false, true)] {
         let server = if is_one { &mut one } else { &mut other };
-        let mut run = json!({"alias": "keyed", "cmd": wait});
-        run[more] = true.into();
+        let run = json!({"alias": "keyed", "cmd": wait, "background": true, "detach": detach});
         let begun = server.tool("task_exec", run).await.ok();
         ids.push(json!({"id": begun.facts()["id"]}));
     }

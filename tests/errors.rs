@@ -195,7 +195,8 @@ async fn a_task_that_cannot_be_recorded_is_named_all_the_same() {
     let blocked = fixture.data.path().join("queue.json");
     let _ = std::fs::remove_file(&blocked);
     std::fs::create_dir(&blocked).unwrap();
-    let arguments = json!({"alias": "web1", "cmd": "sleep 0.2; echo ran", "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": "sleep 0.2; echo ran", "background": true, "detach": false});
     let error = fixture
         .client
         .call("task_exec", arguments)

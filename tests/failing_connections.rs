@@ -67,7 +67,7 @@ async fn silent_in_the_middle_of_an_output() {
     let fixture = Fixture::embedded().await;
     fixture.exec("true").await.ok();
     let arguments = json!({
-        "alias": "web1", "cmd": "echo begun; sleep 30", "timeout": 3, "background": true,
+        "alias": "web1", "cmd": "echo begun; sleep 30", "timeout": 3, "background": true, "detach": false,
     });
     let id = fixture
         .client

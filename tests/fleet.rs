@@ -175,7 +175,11 @@ async fn a_silent_server_keeps_nobody_from_the_answers_of_the_others() {
 async fn cancelling_the_parent_stops_every_child() {
     let fleet = Fleet::of(3).await;
     let begun = fleet
-        .exec("all", "touch begun; sleep 600", json!({"background": true}))
+        .exec(
+            "all",
+            "touch begun; sleep 600",
+            json!({"background": true, "detach": false}),
+        )
         .await
         .ok();
     assert!(begun.text().starts_with("running for "), "{}", begun.text());
@@ -248,7 +252,7 @@ async fn each_child_goes_on_detached_on_its_server() {
         .exec(
             "all",
             "while ! test -e go; do sleep 0.1; done; echo over",
-            json!({"detach": true}),
+            json!({"background": true}),
         )
         .await
         .ok();
@@ -376,7 +380,8 @@ async fn a_killed_parent_says_truly_how_far_it_came() {
     let client = Client::spawned(fleet.data.path(), &[]).await;
     let cmd = "echo run >> runs; test ! -e slow || sleep 600";
     fs::write(&fleet.paths("slow")[2], "").unwrap();
-    let arguments = json!({"alias": "all", "cmd": cmd, "atOnce": 1, "background": true});
+    let arguments =
+        json!({"alias": "all", "cmd": cmd, "atOnce": 1, "background": true, "detach": false});
     let begun = client.call("task_exec", arguments).await.ok();
     eventually("the third has begun", || fleet.with_file("runs").len() == 3).await;
     client.kill().await;

@@ -29,7 +29,8 @@ async fn load(client: &Client, name: &str, acknowledged: &mut Acknowledged) {
             Ok(answer) if answer.is_error != Some(true) => acknowledged.servers.push(alias),
             _ => return,
         }
-        let arguments = json!({"alias": "web1", "cmd": "sleep 0.05", "background": true});
+        let arguments =
+            json!({"alias": "web1", "cmd": "sleep 0.05", "background": true, "detach": false});
         match client.try_call("task_exec", arguments).await {
             Ok(answer) if answer.is_error != Some(true) => {
                 let id = answer.structured_content.unwrap()["id"]
@@ -185,7 +186,8 @@ async fn four_processes_add_a_hundred_entries_each_and_none_is_lost() {
             let alias = format!("s{process}-{number}");
             let server = json!({"alias": alias, "host": "192.0.2.1", "user": "u", "password": "p"});
             client.register(server).await;
-            let arguments = json!({"alias": "web1", "cmd": "true", "background": true});
+            let arguments =
+                json!({"alias": "web1", "cmd": "true", "background": true, "detach": false});
             let handed = client.call("task_exec", arguments).await.ok();
             ids.push(handed.facts()["id"].as_str().unwrap().to_owned());
         }
@@ -309,7 +311,7 @@ async fn refuses_everything(client: &Client, fixture: &Fixture<EmbeddedHost>) {
         ("task_exec", json!({"alias": "web1", "cmd": "touch acted"})),
         (
             "task_exec",
-            json!({"alias": "web1", "cmd": "touch acted", "background": true}),
+            json!({"alias": "web1", "cmd": "touch acted", "background": true, "detach": false}),
         ),
         (
             "task_exec",
@@ -337,7 +339,7 @@ async fn five_hundred_tasks_over_twenty_servers_run_once_each_in_little_memory()
     let calls = (0..500).map(async |number| {
         let cmd = format!("echo {number} >>log; seq {number} 5000");
         let alias = format!("s{}", number % 20);
-        let arguments = json!({"alias": alias, "cmd": cmd, "background": true});
+        let arguments = json!({"alias": alias, "cmd": cmd, "background": true, "detach": false});
         client.call("task_exec", arguments).await.ok().facts()["id"].clone()
     });
     let ids = futures_util::future::join_all(calls).await;
@@ -371,7 +373,7 @@ async fn an_sshd_that_is_killed_and_restarted_under_load_leaves_right_answers() 
     let mut ids = BTreeMap::new();
     for number in 0..60 {
         let cmd = format!("echo {number} >>{log}; sleep 0.2; echo {number}");
-        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
         let handed = client.call("task_exec", arguments).await.ok();
         ids.insert(number, handed.facts()["id"].clone());
         if number % 20 == 10 {

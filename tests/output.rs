@@ -81,7 +81,7 @@ async fn a_running_task_s_output_is_seen_by_every_process() {
     here.register(sshd.login("web1")).await;
     let go = sshd.home("go");
     let cmd = format!("echo first; until [ -e {go} ]; do sleep 0.1; done; echo last");
-    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
     let handed = here.call("task_exec", arguments).await.ok();
     let id = &handed.facts()["id"];
     for client in [&here, &there] {

@@ -102,7 +102,8 @@ async fn many_calls_that_wait_do_not_keep_a_cancellation_from_being_heard() {
     process.initialize("2025-06-18").await;
     let server = login("web1", fixture.server.address().port());
     process.call(1, "server_add", server).await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 1000", "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": "sleep 1000", "background": true, "detach": false});
     let handed = process.call(2, "task_exec", arguments).await;
     let id = &handed["result"]["structuredContent"]["id"];
     let call = |number: u64, name: &str, arguments: Value| {

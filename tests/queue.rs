@@ -310,7 +310,7 @@ async fn reminders_show_once_they_are_due() {
 #[tokio::test]
 async fn a_full_queue_refuses_and_finished_tasks_make_room() {
     let fixture = Fixture::embedded_with(|config| config.max_queue = 2).await;
-    let long = json!({"alias": "web1", "cmd": "sleep 1", "background": true});
+    let long = json!({"alias": "web1", "cmd": "sleep 1", "background": true, "detach": false});
     fixture.exec("true").await.ok();
     let first = fixture.client.call("task_exec", long.clone()).await.ok();
     fixture.client.call("task_exec", long.clone()).await.ok();

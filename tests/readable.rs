@@ -204,7 +204,7 @@ async fn a_server_s_own_encoding_is_read_and_written() {
         assert_eq!(lines, 20_000, "{encoding}");
         let go = sshd.home(&format!("go-{encoding}"));
         let cmd = format!("printf '{bytes}\\n'; until [ -e {go} ]; do sleep 0.1; done");
-        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
         let running = client.call("task_exec", arguments).await.ok();
         let id = json!({"id": running.facts()["id"]});
         eventually_so("it is read while it runs", async || {

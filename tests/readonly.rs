@@ -198,7 +198,7 @@ async fn the_host_key_tells_where_the_place_does_not() {
         assert_refused(&fixture, "other").await;
         assert_seen(&fixture, "other").await;
         let touch = format!("touch {}", fixture.remote("pwned"));
-        let run = json!({"alias": "other", "cmd": touch, "background": true});
+        let run = json!({"alias": "other", "cmd": touch, "background": true, "detach": false});
         let task = fixture.client.call("task_exec", run).await;
         let ended = if task.is_error() {
             task

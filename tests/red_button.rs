@@ -42,7 +42,7 @@ fn runs(process: u32) -> bool {
 }
 
 async fn in_background(client: &Client, alias: &str, cmd: &str) -> Value {
-    let run = json!({"alias": alias, "cmd": cmd, "background": true});
+    let run = json!({"alias": alias, "cmd": cmd, "background": true, "detach": false});
     client.call("task_exec", run).await.ok().facts()["id"].clone()
 }
 

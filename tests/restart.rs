@@ -69,7 +69,7 @@ async fn a_task_that_was_handed_off_outlives_a_kill() {
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::spawned(data.path(), &[]).await;
     client.register(sshd.login("web1")).await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 3", "background": true});
+    let arguments = json!({"alias": "web1", "cmd": "sleep 3", "background": true, "detach": false});
     let handed = client.call("task_exec", arguments).await.ok();
     client.kill().await;
     let written = read_json(&data.path().join("queue.json"));
@@ -99,7 +99,8 @@ async fn two_processes_see_each_other_s_tasks() {
         Client::spawned(data.path(), &[]).await,
     );
     here.register(sshd.login("web1")).await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 1; echo there", "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": "sleep 1; echo there", "background": true, "detach": false});
     let handed = there.call("task_exec", arguments).await.ok();
     let status = here
         .call("task_status", json!({"id": handed.facts()["id"]}))

@@ -332,7 +332,7 @@ async fn a_file_s_own_check_still_holds_on_one_server() {
 #[tokio::test]
 async fn a_roll_out_that_is_cancelled_begins_no_other() {
     let fleet = Fleet::of(3).await;
-    let more = json!({"atOnce": 1, "background": true});
+    let more = json!({"atOnce": 1, "background": true, "detach": false});
     let begun = fleet.exec("all", "touch ran; sleep 600", more).await.ok();
     eventually("the first has begun", || !fleet.with_file("ran").is_empty()).await;
     let id = json!({"id": begun.facts()["id"]});

@@ -181,7 +181,7 @@ async fn a_jump_that_is_killed_or_freezes_fails_the_call_and_not_the_next() {
         let marker = far.home(&format!("begun {freezes}"));
         // It ends with the test at the latest.
         let cmd = format!("touch '{marker}'; while [ -d '{home}' ]; do sleep 0.1; done");
-        let arguments = json!({"alias": "far", "cmd": cmd, "background": true});
+        let arguments = json!({"alias": "far", "cmd": cmd, "background": true, "detach": false});
         let handed = client.call("task_exec", arguments).await.ok();
         eventually("the command has begun", || PathBuf::from(&marker).exists()).await;
         if freezes {

@@ -247,7 +247,7 @@ impl Fixture<LeakyServer, ()> {
         let told = &self.server.secrets.told;
         // Handed off, read while it runs, cancelled, retried.
         let cmd = format!("cat {held}; cat {held} >&2; sleep 9");
-        let begun = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let begun = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
         let begun = server.tool("task_exec", begun).await.ok();
         let id = json!({"id": begun.facts()["id"]});
         for stream in ["stdout", "stderr"] {
@@ -278,8 +278,7 @@ impl Fixture<LeakyServer, ()> {
     /// Killed in the middle: what ran there is retried, what is detached is gone on with.
     async fn go_on_after_a_crash(&self, mut server: RawProcess) -> RawProcess {
         let (held, told) = (self.remote("held"), &self.server.secrets.told);
-        let running =
-            json!({"alias": "web1", "cmd": format!("cat {held}; sleep 2"), "background": true});
+        let running = json!({"alias": "web1", "cmd": format!("cat {held}; sleep 2"), "background": true, "detach": false});
         let running = server.tool("task_exec", running).await.ok();
         let detached = format!("echo {told}; cat {held}; sleep 1; cat {held}; exit 3");
         let detached = json!({"alias": "web1", "cmd": detached, "detach": true});

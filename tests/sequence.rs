@@ -165,7 +165,7 @@ async fn a_sequence_is_a_job_like_any_other() {
     let go = fixture.remote("go");
     let arguments = json!({
         "alias": "web1", "commands": ["seq 1 50000", format!("touch {go}; sleep 60"), "echo never"],
-        "background": true,
+        "background": true, "detach": false,
     });
     let handed = fixture
         .client
@@ -194,7 +194,7 @@ async fn no_step_begins_after_the_cancellation_even_in_a_shell_that_survives_the
     let fixture = Fixture::start().await;
     let (go, never) = (fixture.remote("go"), fixture.remote("never"));
     let arguments = json!({
-        "alias": "web1", "background": true, "continueOnError": true,
+        "alias": "web1", "background": true, "detach": false, "continueOnError": true,
         "commands": ["trap 'echo trapped' TERM", format!("touch {go}; sleep 60"), format!("touch {never}")],
     });
     let handed = fixture
@@ -280,7 +280,7 @@ async fn where_the_connection_is_lost_the_answer_says_that_later_steps_may_have_
     let go = fixture.remote("go");
     let arguments = json!({
         "alias": "web1", "commands": ["echo done", format!("echo begun; touch {go}; sleep 60"), "true"],
-        "background": true,
+        "background": true, "detach": false,
     });
     let handed = fixture
         .client
@@ -308,7 +308,8 @@ async fn where_the_connection_is_lost_before_any_output_the_answer_says_that_ste
     let fixture = Fixture::embedded().await;
     fixture.exec("true").await.ok();
     fixture.server.set_fault(Fault::MuteAtCommand);
-    let arguments = json!({"alias": "web1", "commands": ["true", "true"], "background": true});
+    let arguments =
+        json!({"alias": "web1", "commands": ["true", "true"], "background": true, "detach": false});
     let handed = fixture.client.call("task_exec_sequence", arguments);
     let handed = handed.await.ok();
     let has_come = || fixture.server.take_events().contains(&Event::Muted);

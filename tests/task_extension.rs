@@ -120,7 +120,7 @@ fn go(fixture: &Fixture<EmbeddedHost>) {
 async fn a_call_that_goes_on_is_a_task_and_its_result_is_the_answer() {
     let fixture = Fixture::embedded().await;
     let client = DeclaringClient::start(fixture.data.path(), &[]).await;
-    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true});
+    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true, "detach": false});
     let created = client.begin("task_exec", arguments).await;
     assert_eq!(
         (created.status, created.ttl_ms),
@@ -173,7 +173,8 @@ async fn only_a_request_that_declares_the_extension_gets_a_task() {
     let fixture = Fixture::embedded().await;
     let mut declaring = session(&fixture, true).await;
     let mut other = session(&fixture, false).await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 60", "background": true});
+    let arguments =
+        json!({"alias": "web1", "cmd": "sleep 60", "background": true, "detach": false});
     let answered = other.tool("task_exec", arguments.clone()).await;
     assert_eq!(answered["resultType"], "complete", "{answered}");
     assert!(answered.get("taskId").is_none(), "{answered}");
@@ -203,7 +204,7 @@ async fn only_a_request_that_declares_the_extension_gets_a_task() {
 async fn a_task_that_is_cancelled_ends_its_command() {
     let fixture = Fixture::embedded().await;
     let client = DeclaringClient::start(fixture.data.path(), &[]).await;
-    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true});
+    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true, "detach": false});
     let id = client.begin("task_exec", arguments).await.task_id;
     let cancel = || client.peer().cancel_task(CancelTaskParams::new(&*id));
     cancel().await.unwrap();
@@ -219,7 +220,8 @@ async fn a_task_that_is_cancelled_ends_its_command() {
 async fn a_call_that_fails_later_completes_with_its_error() {
     let fixture = Fixture::embedded().await;
     let client = DeclaringClient::start(fixture.data.path(), &[]).await;
-    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true, "timeout": 1});
+    let arguments =
+        json!({"alias": "web1", "cmd": WAITS, "background": true, "detach": false, "timeout": 1});
     let id = client.begin("task_exec", arguments).await.task_id;
     let result = result(client.ended(&id).await);
     assert_eq!(result["isError"], true);
@@ -249,7 +251,7 @@ async fn a_task_shows_no_secret() {
     let fixture = Fixture::embedded().await;
     let client = DeclaringClient::start(fixture.data.path(), &[]).await;
     let cmd = format!("{WAITS}; echo {PASSWORD}");
-    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
     let created = client.begin("task_exec", arguments).await;
     go(&fixture);
     let ended = client.ended(&created.task_id).await;
@@ -262,9 +264,10 @@ async fn a_task_shows_no_secret() {
 async fn tasks_outlive_the_process_that_began_them() {
     let fixture = Fixture::embedded().await;
     let mut first = session(&fixture, true).await;
-    let arguments = |how: &str| json!({"alias": "web1", "cmd": WAITS, how: true});
-    let lost = first.tool("task_exec", arguments("background")).await;
-    let detached = first.tool("task_exec", arguments("detach")).await;
+    let arguments =
+        |detach| json!({"alias": "web1", "cmd": WAITS, "background": true, "detach": detach});
+    let lost = first.tool("task_exec", arguments(false)).await;
+    let detached = first.tool("task_exec", arguments(true)).await;
     first.process.child.kill().await.unwrap();
     let mut second = session(&fixture, true).await;
     let crashed = second
@@ -295,7 +298,7 @@ async fn every_process_of_a_data_directory_has_its_tasks() {
         DeclaringClient::start(fixture.data.path(), &[]).await,
         DeclaringClient::start(fixture.data.path(), &[]).await,
     ];
-    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true});
+    let arguments = json!({"alias": "web1", "cmd": WAITS, "background": true, "detach": false});
     let id = one.begin("task_exec", arguments).await.task_id;
     let seen = other.look(&id).await.unwrap();
     assert_eq!(seen.payload, TaskPayload::Working);

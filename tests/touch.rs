@@ -92,7 +92,7 @@ async fn handed(call: impl Future<Output = Answer>) -> Value {
 async fn a_signature_that_is_refused_is_said_and_not_asked_for_again() {
     let (fixture, agent) = fixture();
     let client = client(&fixture, &agent).await;
-    let arguments = json!({"alias": "web1", "cmd": "true", "background": true});
+    let arguments = json!({"alias": "web1", "cmd": "true", "background": true, "detach": false});
     let id = client.call("task_exec", arguments).await.ok().facts()["id"].clone();
     eventually("it is asked", || asked(&fixture) == 1).await;
     std::fs::write(fixture.here("no"), "").unwrap();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::kind::detached::{Remote, on_server};
+use super::kind::detached::follow::on_server;
+use super::kind::detached::remote::Remote;
 use super::queue::Queue;
 use super::record::Job;
 use crate::ssh::{Pool, ScriptFailure};

@@ -34,6 +34,7 @@ mod status;
 mod stop;
 mod stored;
 mod stream;
+mod stream_parts;
 mod told;
 mod watchers;
 

@@ -26,9 +26,14 @@ impl PollTrigger {
         let mut polls = self.polls.subscribe();
         // A poll that is under way may have missed what the caller wants to know: the next one has not.
         for _ in 0..2 {
-            self.asked.notify_one();
+            self.ask();
             let _ = polls.changed().await;
         }
+    }
+
+    /// Triggers a poll.
+    pub(super) fn ask(&self) {
+        self.asked.notify_one();
     }
 
     /// Waits until somebody asks for a poll.

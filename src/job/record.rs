@@ -273,19 +273,13 @@ impl Job {
     fn life(&self) -> Cow<'static, str> {
         let Some(remote) = self.outcome.results().remote() else {
             return Cow::Borrowed(if self.spec.kind().is_detached() {
-                "Its tasks go on detached on their servers once they have begun; those that have not need this \
-                 program."
+                "Its tasks go on detached on their servers once they have begun, where those can; those that have not \
+                 need this program."
             } else {
                 "It goes on in the background, and ends with this program."
             });
         };
-        match &remote.directory {
-            Some(directory) if remote.begun == Some(true) => Cow::Owned(format!(
-                "It goes on detached on its server, whatever becomes of this connection and program; a person can \
-                 look on there: tail -f {directory}/stdout."
-            )),
-            _ => Cow::Borrowed("It is to be started detached, and has not been seen to begin."),
-        }
+        remote.life().into()
     }
 
     /// Returns the answer's text about a job that goes on: how far it is, and how to find it later.

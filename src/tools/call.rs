@@ -266,6 +266,8 @@ pub(super) enum WaitFor {
     Completion,
     /// The job's start on the server.
     Start,
+    /// The same, but not for long.
+    PromptStart,
     /// Nothing.
     Nothing,
 }
@@ -280,6 +282,9 @@ impl WaitFor {
         }
     }
 }
+
+/// The time that a call in the background waits for the start on the server.
+const START_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A job that a call starts.
 pub(super) struct Start {
@@ -410,6 +415,11 @@ impl App {
                 WaitFor::Completion => sync_timeout,
                 WaitFor::Start => {
                     self.jobs().begun(job, sync_timeout).await;
+                    Duration::ZERO
+                }
+                WaitFor::PromptStart => {
+                    let patience = START_PATIENCE.min(sync_timeout);
+                    self.jobs().begun(job, patience).await;
                     Duration::ZERO
                 }
                 WaitFor::Nothing => Duration::ZERO,

@@ -40,12 +40,11 @@ struct RunCommand {
     rappel: Option<NumberOfSeconds>,
     /// Seconds until it is killed; 0: never. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once; it outlives this program. No timeout unless given.
     #[serde(default)]
     background: Switch,
-    /// For long work: answer at once; it outlives the connection and this program. No timeout unless given.
-    #[serde(default)]
-    detach: Switch,
+    /// false: background ends with this program. true: fail where it would.
+    detach: Option<Switch>,
     /// Kill it after so many lines; endless commands (tail -f) after 100.
     #[schemars(range(min = 1))]
     max_lines: Option<Quantity>,
@@ -71,7 +70,7 @@ impl RunCommand {
         for (parameter, is_zero) in asked {
             match is_zero {
                 Some(true) => return Err(Error::invalid(parameter, "is 0, and has to be more")),
-                Some(false) if self.detach.0 => {
+                Some(false) if self.life() == Life::Detached => {
                     return Err(Error::invalid(
                         parameter,
                         "does not go with `detach`, which lets the command run to its end",
@@ -85,7 +84,7 @@ impl RunCommand {
             time: self.stream_timeout.map(NumberOfSeconds::duration),
         };
         // Somebody who wants it in the background wants it to go on.
-        let streams = !self.detach.0 && !self.background.0 && is_streaming(self.cmd());
+        let streams = self.life() == Life::Waited && is_streaming(self.cmd());
         Ok(if streams {
             asked.or(Bound::STREAMING)
         } else {
@@ -93,16 +92,22 @@ impl RunCommand {
         })
     }
 
+    fn life(&self) -> Life {
+        match Life::of(self.background, self.detach) {
+            // A bound is kept by whoever reads the output.
+            Life::Background if self.max_lines.is_some() || self.stream_timeout.is_some() => {
+                Life::InChannel
+            }
+            life => life,
+        }
+    }
+
     fn spec(&self, supplies: Supplies) -> Result<(Spec, WaitFor), Error> {
         let (cmd, bound) = (self.cmd().to_owned(), self.bound()?);
         let timeout = self.timeout.map(|timeout| timeout.0);
-        Ok(if self.detach.0 {
-            let detached = Detached::new(cmd, timeout).supplied(supplies);
-            (detached.into(), WaitFor::Start)
-        } else {
-            let exec = Exec::new(cmd, timeout, bound).supplied(supplies);
-            (exec.into(), WaitFor::unless(self.background.0))
-        })
+        let life = self.life();
+        let spec = life.spec(cmd, timeout, bound, supplies);
+        Ok((spec, life.wait()))
     }
 }
 
@@ -126,13 +131,16 @@ struct RunInteractive {
     timeout: Option<NumberOfSeconds>,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once; it ends with this program.
     #[serde(default)]
     background: Switch,
+    /// Only for a command without a terminal.
+    #[schemars(skip)]
+    detach: Option<Switch>,
 }
 
 impl RunInteractive {
-    fn spec(&self) -> Result<Spec, Error> {
+    fn spec(&self) -> Result<(Spec, WaitFor), Error> {
         let (mut responses, mut by_server) = (Responses::new(), IndexMap::new());
         for (name, given) in self.responses.iter().flatten() {
             match given {
@@ -151,13 +159,18 @@ impl RunInteractive {
             answers(responses)?;
         }
         let (cmd, timeout) = (self.cmd.clone(), self.timeout.map(|timeout| timeout.0));
-        Ok(if self.interactive.0 {
-            Interactive::new(cmd, timeout, responses, self.auto_respond.0)
-                .by_server(by_server)
-                .into()
-        } else {
-            Exec::new(cmd, timeout, Bound::default()).into()
-        })
+        let life = Life::of(self.background, self.detach);
+        if !self.interactive.0 {
+            let spec = life.spec(cmd, timeout, Bound::default(), Supplies::default());
+            return Ok((spec, life.wait()));
+        }
+        if life == Life::Detached {
+            let problem = "does not go with a terminal: its prompts are answered by this program, and would wait for ever without it. Use task_exec, or background without detach";
+            return Err(Error::invalid("detach", problem));
+        }
+        let interactive = Interactive::new(cmd, timeout, responses, self.auto_respond.0);
+        let spec = interactive.by_server(by_server).into();
+        Ok((spec, WaitFor::unless(self.background.0)))
     }
 }
 
@@ -209,12 +222,19 @@ struct RunSequence {
     timeout: Option<NumberOfSeconds>,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once; it outlives this program. No timeout unless given.
     #[serde(default)]
     background: Switch,
+    /// false: background ends with this program. true: fail where it would.
+    #[schemars(extend("toolset" = "live"))]
+    detach: Option<Switch>,
 }
 
 impl RunSequence {
+    fn life(&self) -> Life {
+        Life::of(self.background, self.detach)
+    }
+
     fn spec(&self) -> Result<Sequence, Error> {
         if self.commands.is_empty() {
             return Err(Error::invalid("commands", "is empty"));
@@ -231,7 +251,56 @@ impl RunSequence {
             commands,
             continue_on_error: self.continue_on_error,
             timeout: self.timeout.map(|timeout| timeout.0),
+            detach: matches!(self.life(), Life::Background | Life::Detached),
+            or_attached: self.life() == Life::Background,
         })
+    }
+}
+
+/// The life of the work of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// The call waits for it, and it ends with this program.
+    Waited,
+    /// In the background, and it ends with this program.
+    InChannel,
+    /// In the background, and its server goes on with it, where that can.
+    Background,
+    /// Its server goes on with it, or it fails.
+    Detached,
+}
+
+impl Life {
+    fn of(background: Switch, detach: Option<Switch>) -> Self {
+        match (background.0, detach.map(|detach| detach.0)) {
+            (_, Some(true)) => Self::Detached,
+            (true, Some(false)) => Self::InChannel,
+            (true, None) => Self::Background,
+            (false, _) => Self::Waited,
+        }
+    }
+
+    /// The job for a command with such a life.
+    fn spec(self, cmd: String, timeout: Option<f64>, bound: Bound, supplies: Supplies) -> Spec {
+        match self {
+            Self::Waited | Self::InChannel => {
+                Exec::new(cmd, timeout, bound).supplied(supplies).into()
+            }
+            Self::Background => {
+                let detached = Detached::new(cmd, timeout).supplied(supplies);
+                detached.or_attached().into()
+            }
+            Self::Detached => Detached::new(cmd, timeout).supplied(supplies).into(),
+        }
+    }
+
+    fn wait(self) -> WaitFor {
+        match self {
+            Self::Waited => WaitFor::Completion,
+            Self::InChannel => WaitFor::Nothing,
+            Self::Background => WaitFor::PromptStart,
+            Self::Detached => WaitFor::Start,
+        }
     }
 }
 
@@ -326,8 +395,8 @@ impl App {
     ) -> Result<Reply, Error> {
         let at_terminal = viewed.arguments;
         not_empty("cmd", &at_terminal.cmd)?;
-        let start = Start::of(at_terminal.spec()?, at_terminal.rappel).braked(brakes);
-        let wait = WaitFor::unless(at_terminal.background.0);
+        let (spec, wait) = at_terminal.spec()?;
+        let start = Start::of(spec, at_terminal.rappel).braked(brakes);
         let servers = self.targets(&at_terminal.alias)?;
         self.run(&call, servers, start, wait, &viewed.view).await
     }
@@ -345,7 +414,7 @@ impl App {
         let mut supplies = spec.commands.iter().filter_map(Step::supplies);
         supplies.try_for_each(|supplies| supplies.check_secrets(self.jobs().secrets()))?;
         let start = Start::of(spec, sequence.rappel).braked(brakes);
-        let wait = WaitFor::unless(sequence.background.0);
+        let wait = sequence.life().wait();
         let servers = self.targets(&sequence.alias)?;
         self.run(&call, servers, start, wait, &viewed.view).await
     }

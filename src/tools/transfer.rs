@@ -39,7 +39,7 @@ struct TransferOne {
     remote: String,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once; it ends with this program.
     #[serde(default)]
     background: Switch,
     /// Compare checksums.
@@ -83,7 +83,7 @@ struct TransferSeveral {
     source_alias: Option<String>,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once; it ends with this program.
     #[serde(default)]
     background: Switch,
     /// Compare checksums.

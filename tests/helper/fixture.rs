@@ -159,7 +159,7 @@ impl<S: SshServer> Fixture<S> {
 
     /// Starts a command on `web1` in the background.
     pub async fn background(&self, cmd: &str) -> Answer {
-        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
         self.client.call("task_exec", arguments).await.ok()
     }
 

@@ -35,6 +35,21 @@ pub async fn release_in_steps(operator: &mut Operator) {
     assert!(copied.unwrap().starts_with("shop 2.4.1"));
 }
 
+pub async fn script_with_data(operator: &mut Operator) {
+    let script = "#!/bin/sh\nwhile IFS=, read -r name email; do\n  printf \"%s <%s> it's \\$5\\n\" \"$name\" \"$email\"\ndone >\"$1\"\nwc -l <\"$1\"";
+    let call = json!({
+        "alias": "web1", "script": script, "args": ["mails of today"], "cwd": "~/shop",
+        "stdin": "Ann,ann@example.com\nO'Neil,oneil@example.com\n",
+    });
+    let done = operator.call("task_exec", call).await;
+    assert!(done.contains('2'), "{done}");
+    let mails = std::fs::read_to_string(operator.server("web1").home("shop/mails of today"));
+    assert_eq!(
+        mails.unwrap(),
+        "Ann <ann@example.com> it's $5\nO'Neil <oneil@example.com> it's $5\n"
+    );
+}
+
 pub async fn failing_build(operator: &mut Operator) {
     let build = "cd ~/shop && sh build.sh";
     let failed = operator.run(build).await;

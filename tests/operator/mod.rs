@@ -1,4 +1,4 @@
-//! Twenty-two jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
+//! Twenty-three jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
 //! sensible model makes.
 //!
 //! A job asserts that it was done, mostly by what is on the server then. Its calls and the bytes of its answers
@@ -36,6 +36,7 @@ async fn the_jobs_are_done_with_few_bytes() {
     operator.job(files::permission_denied).await;
     operator.job(commands::sudo).await;
     operator.job(commands::release_in_steps).await;
+    operator.job(commands::script_with_data).await;
     operator.job(commands::failing_build).await;
     operator.job(commands::large_output).await;
     operator.job(commands::runaway_processes).await;
@@ -44,7 +45,7 @@ async fn the_jobs_are_done_with_few_bytes() {
     operator.job(tasks::retried_transfer).await;
     operator.job(tasks::history).await;
     let done = operator.done();
-    assert_eq!(done.len(), 22);
+    assert_eq!(done.len(), 23);
     let whole: usize = done.iter().map(|job| job.received).sum();
     assert!(whole <= ROOM, "{whole} bytes of answers");
 }

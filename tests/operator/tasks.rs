@@ -33,7 +33,7 @@ pub async fn followed_log(operator: &mut Operator) {
 
 pub async fn dump_that_outlives_the_client(operator: &mut Operator) {
     let dump = "mkdir -p ~/backup && pg_dump shop > ~/backup/shop.sql";
-    let dump = json!({"alias": "web1", "cmd": dump, "detach": true});
+    let dump = json!({"alias": "web1", "cmd": dump, "background": true});
     operator.call("task_exec", dump).await;
     operator.come_back_later().await;
     let running = json!({"status": "running"});

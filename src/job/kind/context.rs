@@ -110,11 +110,14 @@ impl Context<'_> {
         self.file_locks.hold(format!("{alias} {path}")).await
     }
 
+    /// Changes the outcome in the record.
+    pub(super) fn change_outcome(&self, change: impl FnOnce(&mut Outcome) + 'static) {
+        self.recorder.change_outcome(&self.job.id, Box::new(change));
+    }
+
     /// Writes the outcome so far into the record.
     pub(super) fn publish(&self, outcome: Outcome) {
-        let publish = |recorded: &mut Outcome| *recorded = outcome;
-        self.recorder
-            .change_outcome(&self.job.id, Box::new(publish));
+        self.change_outcome(|recorded| *recorded = outcome);
     }
 
     /// Writes the outcome so far into the record, and waits until it is on disk.
@@ -128,19 +131,23 @@ impl Context<'_> {
         self.outputs.scratch(&self.job.id, &self.job.alias)
     }
 
-    /// The streams of a command that begins. The record says what the server prints in, where that is
-    /// known already, for those who read the output while it runs.
+    /// The streams of a command that begins.
     pub(super) fn begin_output(&self) -> Streams {
-        if let Some(name) = self.pool.charset(&self.job.alias).name() {
-            let note_encoding = |recorded: &mut Outcome| {
-                if let Some(printed) = recorded.results_mut().printed_mut() {
-                    printed.encoding = Some(name);
-                }
-            };
-            self.recorder
-                .change_outcome(&self.job.id, Box::new(note_encoding));
-        }
+        self.note_encoding();
         self.outputs.begin(&self.job.id, &self.job.alias)
+    }
+
+    /// Notes in the record what the server prints in, where that is known already, for those who read the output
+    /// while it comes. Returns it as well.
+    pub(super) fn note_encoding(&self) -> Option<String> {
+        let name = self.pool.charset(&self.job.alias).name()?;
+        let noted = name.clone();
+        self.change_outcome(|recorded| {
+            if let Some(printed) = recorded.results_mut().printed_mut() {
+                printed.encoding = Some(noted);
+            }
+        });
+        Some(name)
     }
 }
 

@@ -35,7 +35,7 @@ use crate::guard::Guard;
 use crate::secret::hide_of;
 use command::{CommandOutcome, Exit};
 pub use context::{ChildJobs, Context, JobStart, NewChild, OutcomeRecorder, StartedChild};
-use detached::Remote;
+use detached::remote::Remote;
 
 /// A kind of job: what a call asks for. Everything that a retry needs is serialised into the record.
 pub trait Kind {

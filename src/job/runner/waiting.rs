@@ -9,6 +9,9 @@ use crate::job::id::JobId;
 use crate::job::record::Job;
 use crate::ssh::prompt::link::TypedInput;
 
+/// The interval at which a detached job is polled while a caller waits for its end.
+const WAITED_INTERVAL: Duration = Duration::from_secs(1);
+
 impl Jobs {
     /// Waits for any job at most `patience`, and returns its record as it stands then.
     pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
@@ -64,12 +67,15 @@ impl Jobs {
     /// so that a caller that is told of it finds it again.
     pub async fn wait_on(&self, handle: &JobHandle, patience: Duration) -> Result<Arc<Job>, Error> {
         let mut ended = handle.ended.clone();
-        let waiting = ended.wait_for(Option::is_some);
-        if let Ok(Ok(job)) = tokio::time::timeout(patience, waiting).await
-            && let Some(job) = job.as_ref()
-        {
-            self.0.told.note(job);
-            return Ok(Arc::clone(job));
+        let waiting = async {
+            tokio::select! {
+                job = ended.wait_for(Option::is_some) => job.ok().and_then(|job| job.clone()),
+                () = poll_meanwhile(handle) => None,
+            }
+        };
+        if let Ok(Some(job)) = tokio::time::timeout(patience, waiting).await {
+            self.0.told.note(&job);
+            return Ok(job);
         }
         if let Some(live) = self.live().get_mut(&handle.id) {
             live.handed_off = true;
@@ -106,5 +112,13 @@ impl Jobs {
             () = handle.trigger.begun() => {}
             () = tokio::time::sleep(patience) => {}
         }
+    }
+}
+
+/// Has a detached job polled more often than it is by itself, for ever.
+async fn poll_meanwhile(handle: &JobHandle) {
+    loop {
+        tokio::time::sleep(WAITED_INTERVAL).await;
+        handle.trigger.ask();
     }
 }

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::CommandText;
-use super::supplied::DETACHED_READER;
 use crate::error::{Error, Stopped};
 use crate::ssh::output::Output;
 use crate::ssh::pool::Pool;
 use crate::ssh::script::stop;
 use crate::ssh::script::{Script, ScriptAnswer, ScriptFailure};
+
+/// The directory of detached jobs in a home directory.
+pub(super) const PLACES: &str = ".mcp-sftp-orchestrator";
 
 const DETACHED: &str = include_str!("../scripts/detached.sh");
 const START: &str = include_str!("../scripts/start.sh");
@@ -27,6 +28,14 @@ const MOST: u64 = 1024 * 1024;
 
 /// Bytes before the end that are fetched at least of a stream whose middle nobody keeps.
 const TAIL: u64 = 32 * 1024;
+
+/// The text of a detached job.
+pub struct DetachedText<'a> {
+    /// The command line, for the login shell.
+    pub line: &'a str,
+    /// The input that it reads first, which stands on no command line.
+    pub data: Option<String>,
+}
 
 /// A detached job on a server.
 pub struct DetachedCommand<'a> {
@@ -59,12 +68,14 @@ pub enum DetachedState {
 }
 
 /// The result of a look at a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookReport {
     /// The state of the job.
     pub state: DetachedState,
     /// True if it has printed more than was fetched.
     pub more: bool,
+    /// The marks that a sequence has left of its steps.
+    pub marks: String,
 }
 
 impl DetachedCommand<'_> {
@@ -73,7 +84,7 @@ impl DetachedCommand<'_> {
     /// After [`ScriptFailure::Lost`] it may or may not have started: a look tells.
     pub async fn start(
         &self,
-        command: &CommandText<'_>,
+        text: &DetachedText<'_>,
         limit: Option<Duration>,
     ) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
@@ -81,18 +92,12 @@ impl DetachedCommand<'_> {
         let script = self
             .script("start", START)
             .with(&limit)
-            .with(match command {
-                CommandText::Supplied(_) => DETACHED_READER,
-                command => command.line(),
-            })
+            .with(text.line)
             .with(&library(ATTEND))
             .with(&library(WATCH));
-        let script = match command {
-            CommandText::Supplied(supplied) => {
-                let data = supplied.detached();
-                script.with("data").with_input(data)
-            }
-            _ => script,
+        let script = match &text.data {
+            Some(data) => script.with("data").with_input(data.clone()),
+            None => script,
         };
         script.run(self.pool, self.alias).await.map(|_| ())
     }
@@ -118,8 +123,9 @@ impl DetachedCommand<'_> {
                 reason: format!("a look gave `{}`", answer.words.join(" ")),
             });
         };
-        let (first, second) = answer.rest.split_at(found.sent[0]);
-        let second = &second[..found.sent[1]];
+        let (first, rest) = answer.rest.split_at(found.sent[0]);
+        let (second, rest) = rest.split_at(found.sent[1]);
+        let marks = String::from_utf8_lossy(&rest[..found.sent[2]]).into_owned();
         for (output, bytes, length) in [
             (&mut *stdout, first, found.lengths[0]),
             (&mut *stderr, second, found.lengths[1]),
@@ -142,6 +148,7 @@ impl DetachedCommand<'_> {
                 .iter()
                 .zip(found.lengths)
                 .any(|(known, length)| *known < length),
+            marks,
         })
     }
 
@@ -176,14 +183,13 @@ fn library(text: &str) -> String {
 struct LookAnswer {
     state: DetachedState,
     lengths: [u64; 2],
-    /// Bytes of each stream that follow.
-    sent: [usize; 2],
+    /// Bytes of each stream that follow, and of the marks.
+    sent: [usize; 3],
 }
 
 impl LookAnswer {
     fn read(answer: &ScriptAnswer) -> Option<Self> {
-        let [state, code, stdout, stderr, sent_stdout, sent_stderr] = answer.words.as_slice()
-        else {
+        let [state, code, stdout, stderr, sent @ ..] = answer.words.as_slice() else {
             return None;
         };
         let state = match (state.as_str(), code.as_str()) {
@@ -196,9 +202,13 @@ impl LookAnswer {
             ("ended", code) => DetachedState::Exited(code.parse().ok()?),
             _ => return None,
         };
-        let sent: [usize; 2] = [sent_stdout.parse().ok()?, sent_stderr.parse().ok()?];
+        let sent: Vec<usize> = sent.iter().map_while(|sent| sent.parse().ok()).collect();
+        let sent: [usize; 3] = sent.try_into().ok()?;
+        let all = sent
+            .iter()
+            .try_fold(0_usize, |all, sent| all.checked_add(*sent))?;
         // Fewer bytes mean that the connection was cut. More come from a start-up file that prints at exit.
-        (sent[0].checked_add(sent[1])? <= answer.rest.len()).then_some(Self {
+        (all <= answer.rest.len()).then_some(Self {
             state,
             lengths: [stdout.parse().ok()?, stderr.parse().ok()?],
             sent,
@@ -221,17 +231,17 @@ mod tests {
     #[test]
     fn a_look_is_read_strictly() {
         assert_eq!(
-            read("ended 3 10 0 2 0", b"ab"),
+            read("ended 3 10 0 2 0 0", b"ab"),
             Some(DetachedState::Exited(3))
         );
         let late = DetachedState::TimedOut(Stopped::Signalled);
-        assert_eq!(read("late left 0 0 0 0", b""), Some(late));
+        assert_eq!(read("late left 0 0 0 0 0", b""), Some(late));
         assert_eq!(
-            read("running - 5 0 2 1", b"abc\n"),
+            read("running - 5 0 1 1 1", b"abc\n"),
             Some(DetachedState::Running)
         );
-        assert_eq!(read("running - 5 0 2 1", b"ab"), None);
-        assert_eq!(read("ended - 0 0 0 0", b""), None);
+        assert_eq!(read("running - 5 0 1 1 1", b"ab"), None);
+        assert_eq!(read("ended - 0 0 0 0 0", b""), None);
         assert_eq!(read("running", b""), None);
     }
 }

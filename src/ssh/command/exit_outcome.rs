@@ -5,7 +5,7 @@ use russh::Sig;
 use crate::error::{Error, Stopped};
 
 /// The end of a command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ExitOutcome {
     /// With an exit status.
     Exited(u32),

@@ -7,12 +7,13 @@
 //! | `supplied` | programs with directory, variables and input of their own, and scripts |
 //! | `feed` | the input of a command while its output is read |
 //! | `sequence`, `shell_text`, `step`, `marker` | several commands in one shell, told apart |
-//! | `detached` | commands that outlive the connection |
+//! | `detached`, `detached_steps` | commands and sequences that outlive the connection |
 //! | `terminal_session` | programs at a terminal that go on from call to call |
 //! | `exit_outcome` | the ends of commands |
 
 pub(in crate::ssh) mod command_line;
 pub mod detached;
+pub mod detached_steps;
 pub(in crate::ssh) mod exit_outcome;
 mod feed;
 pub(in crate::ssh) mod marker;
@@ -35,9 +36,10 @@ use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::prompt::link::TerminalLink;
+use detached::DetachedText;
 use exit_outcome::ExitOutcome;
 use session::{CommandSession, Input, open};
-use supplied::{Supplied, SuppliedProgram};
+use supplied::{DETACHED_READER, Supplied, SuppliedProgram};
 
 /// A command, and what bounds it.
 pub struct RemoteCommand<'a> {
@@ -95,6 +97,22 @@ impl CommandText<'_> {
             Self::Supplied(supplied) => match supplied.program {
                 SuppliedProgram::Line(line) => line,
                 SuppliedProgram::Script { .. } => "",
+            },
+        }
+    }
+}
+
+impl CommandText<'_> {
+    /// The text of a detached job that does the same.
+    pub fn detached(&self) -> DetachedText<'_> {
+        match self {
+            Self::Supplied(supplied) => DetachedText {
+                line: DETACHED_READER,
+                data: Some(supplied.detached()),
+            },
+            text => DetachedText {
+                line: text.line(),
+                data: None,
             },
         }
     }

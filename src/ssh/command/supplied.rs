@@ -15,6 +15,9 @@ pub(super) const READ: &str = "IFS= read -r mcp && eval \"$mcp\"";
 pub(super) const DETACHED_READER: &str =
     "exec sh -c 'IFS= read -r mcp && eval \"$mcp\" </dev/null' \"$SHELL\"";
 
+/// Sets the variable that stands for a newline.
+const NEWLINE: &str = "mcp_n=$(printf '\\n.') && mcp_n=${mcp_n%.}";
+
 /// The most characters of one argument of `printf`: not every shell has it built in, and a command line is bounded.
 const LONGEST_PART: usize = 4000;
 
@@ -107,12 +110,7 @@ impl Supplied<'_> {
 
     /// The line without its end. It leaves the exit status of the program, or that of the first part that fails.
     fn line(&self, shell: ReadingShell, place: InputPlace) -> String {
-        let mut parts = vec![
-            "mcp=".to_owned(),
-            "mcp_n=$(printf '\\n.')".to_owned(),
-            "mcp_n=${mcp_n%.}".to_owned(),
-            name_files(),
-        ];
+        let mut parts = vec!["mcp=".to_owned(), NEWLINE.to_owned(), name_files()];
         let exports = self.variables.iter();
         parts.extend(exports.map(|(name, value)| format!("export {name}={}", word(value))));
         parts.extend(self.directory.map(enter));
@@ -186,6 +184,11 @@ fn run_script(interpreter: &[&str], arguments: &[String]) -> String {
 /// Text as one word of a POSIX shell, without a newline in it.
 fn word(text: &str) -> String {
     quote(text).replace('\n', "'\"$mcp_n\"'")
+}
+
+/// A text of several lines in one, as [`READ`] takes it.
+pub(super) fn in_one_line(text: &str) -> String {
+    format!("{NEWLINE} && eval {}", word(text))
 }
 
 /// The text that enters a directory.

@@ -3,6 +3,7 @@
 #   process  the process that attends the command, its session, and its identity
 #   command  the command, where it is too long for an argument
 #   stdout, stderr, status
+#   steps    the marks of a sequence: a line at the beginning and the end of each step
 #   ending   why it is being ended: late or cancelled
 #   left     that not all of its processes could be ended
 base=${HOME:?is not set}/.mcp-sftp-orchestrator
