@@ -55,7 +55,9 @@ pub use round_trips::RoundTrips;
 pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };
-pub use sudo::{ROOT_PASSWORD, SUDO_PASSWORD, as_root, sudo_host, sudoer};
+pub use sudo::{
+    Elevator, ROOT_PASSWORD, SUDO_PASSWORD, as_root, attempts, elevating_host, sudo_host, sudoer,
+};
 pub use terminal::Terminal;
 pub use tools::{printed, run_apart, script, test_tool};
 pub use user_home::UserHome;

@@ -28,6 +28,9 @@ use crate::ssh::script::LONGEST_LINE;
 /// A shell starts at once; one that has not said a word by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// The reason why some steps do not run at a terminal: a shell that reads them there shows prompts.
+const MERGED: &str = "the way to the other user takes a terminal there (requiretty, doas or su with a password), at which long steps and steps with data cannot be sent: with background: true they can";
+
 /// The commands' shell. It is started anew where a command has ended it.
 pub struct ShellSequence<'a> {
     pool: &'a Pool,
@@ -240,11 +243,19 @@ impl<'a> ShellSequence<'a> {
             None => ":".to_owned(),
         };
         let token = Token::new();
-        let line = Some(shell_text::of_all(&enter, commands, &token));
+        let keep_streams = if channel.merges_streams() {
+            shell_text::KEEP_MERGED_STREAMS
+        } else {
+            shell_text::KEEP_STREAMS
+        };
+        let line = Some(shell_text::of_all(keep_streams, &enter, commands, &token));
         let is_private = commands.iter().any(|command| command.is_private);
         let takes_line = kind.is_posix && !kind.is_restricted && !is_private;
         let line = line.filter(|line| takes_line && line.len() <= LONGEST_LINE);
         self.is_sent_ahead = line.is_some();
+        if line.is_none() && channel.merges_streams() {
+            return Err(self.no_shell(MERGED));
+        }
         let input = Input::Typed(line.as_deref().unwrap_or(shell_for(kind)));
         let mut session = CommandSession::begin(channel, input, kind, stdout, stderr).await?;
         // The output of start-up files belongs to no command.

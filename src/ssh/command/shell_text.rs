@@ -11,6 +11,9 @@ use crate::ssh::output::bound::Bound;
 /// shells know no descriptor above 9, and 9 is what locks are mostly held by.
 pub(super) const KEEP_STREAMS: &str = "exec 7>&1 8>&2\n";
 
+/// The same where both streams come as one.
+pub(super) const KEEP_MERGED_STREAMS: &str = "exec 7>&1 8>/dev/null\n";
+
 /// Seconds before the end of a command's time in which the shell does not begin the next one by itself. The
 /// command's end might be on its way to here while its time ends, and its shell be stopped for it.
 const CAUTION: u64 = 2;
@@ -86,13 +89,18 @@ pub(super) fn typed(command: &str, token: &Token, is_restricted: bool) -> String
     )
 }
 
-/// The command line that runs `enter` and then all commands, each only if the sequence goes on after the
-/// one before.
-pub(super) fn of_all(enter: &str, commands: &[BoundedCommand<'_>], token: &Token) -> String {
+/// The command line that keeps the streams, runs `enter` and then all commands, each only if the sequence goes on
+/// after the one before.
+pub(super) fn of_all(
+    keep_streams: &str,
+    enter: &str,
+    commands: &[BoundedCommand<'_>],
+    token: &Token,
+) -> String {
     let functions = STEP_END
         .replace("@TOKEN@", &token.parts())
         .replace("@ASKS@", ASKS);
-    let mut text = format!("{KEEP_STREAMS}{functions}{}", run(enter));
+    let mut text = format!("{keep_streams}{functions}{}", run(enter));
     text.push_str(&then("", None));
     for command in commands {
         text.push_str(&run(command.text));
@@ -156,7 +164,12 @@ mod tests {
     #[test]
     fn no_text_contains_the_token() {
         let token = Token::new();
-        let text = of_all(":", &[command("true"), command("false")], &token);
+        let text = of_all(
+            KEEP_STREAMS,
+            ":",
+            &[command("true"), command("false")],
+            &token,
+        );
         assert!(!text.contains(token.text()), "{text}");
         assert!(!typed("true", &token, false).contains(token.text()));
     }

@@ -19,6 +19,8 @@ pub(in crate::ssh) struct OutputStep {
     silent: bool,
     /// True while the shell waits for the word to begin.
     asks: bool,
+    /// True if standard error comes on standard output, which then tells the end alone.
+    is_merged: bool,
 }
 
 /// The output of a step on one stream.
@@ -48,6 +50,7 @@ impl OutputStep {
             allowance: Allowance::new(lines),
             silent: false,
             asks: false,
+            is_merged: false,
         }
     }
 
@@ -58,8 +61,14 @@ impl OutputStep {
         self
     }
 
+    /// The same step, whose streams may come as one.
+    #[must_use]
+    pub(in crate::ssh) fn merged(self, is_merged: bool) -> Self {
+        Self { is_merged, ..self }
+    }
+
     pub(in crate::ssh) fn is_over(&self) -> bool {
-        self.stdout.is_over() && self.stderr.is_over()
+        self.stdout.is_over() && (self.is_merged || self.stderr.is_over())
     }
 
     /// Returns whether the shell waits for the word to begin, once for each time that it waits.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use super::ceiling::{Ceiling, ConnectionPlace};
+use super::elevation::KnownWays;
 use super::kept::{KeptChannel, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, Lessor, ParkedSession};
 use super::login_shell::LoginShell;
@@ -83,6 +84,11 @@ impl AliasPool {
     /// The login shell of the server as it is configured now.
     pub(super) fn shell(&self) -> LoginShell {
         lock(&self.state).shell.clone()
+    }
+
+    /// The ways to its other users.
+    pub(super) fn ways(&self) -> KnownWays {
+        lock(&self.state).ways.clone()
     }
 
     /// The fingerprint of the host key that its connections were made with.

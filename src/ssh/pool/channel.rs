@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::elevation::Elevation;
+use super::elevation::{Elevation, RawInput};
 use super::lease::Lease;
 use super::request::{ChannelOrigin, RecordedRequest, Unanswered};
 use super::session_channel::{REFUSAL_PAUSE, REFUSALS, open_session};
@@ -39,6 +39,10 @@ pub struct OpenChannel {
     /// The other user as whom its command runs.
     elevation: Option<Arc<Elevation>>,
     is_at_terminal: bool,
+    /// True if it takes a terminal only for the way to the other user, which passes bytes as they are.
+    is_raw: bool,
+    /// The input of its command at such a terminal.
+    input: RawInput,
     /// The channel was closed, or its connection has ended, before a request was run.
     is_dead: bool,
     replacement: Option<Replacement>,
@@ -69,6 +73,8 @@ impl OpenChannel {
             early: VecDeque::new(),
             elevation: None,
             is_at_terminal: false,
+            is_raw: false,
+            input: RawInput::default(),
             is_dead: false,
             replacement: None,
         }
@@ -94,6 +100,16 @@ impl OpenChannel {
         (columns, rows): (u32, u32),
         echoes: bool,
     ) -> Result<(), russh::Error> {
+        self.is_raw = false;
+        self.ask_for_terminal(name, (columns, rows), echoes).await
+    }
+
+    async fn ask_for_terminal(
+        &mut self,
+        name: &str,
+        (columns, rows): (u32, u32),
+        echoes: bool,
+    ) -> Result<(), russh::Error> {
         let name = name.to_owned();
         self.is_at_terminal = true;
         self.send(RecordedRequest::Terminal {
@@ -112,7 +128,24 @@ impl OpenChannel {
 
     /// The same channel, whose command runs as another user.
     pub(super) fn elevated(self, elevation: Option<Arc<Elevation>>) -> Self {
-        Self { elevation, ..self }
+        let is_raw = elevation
+            .as_ref()
+            .is_some_and(|elevation| elevation.takes_terminal());
+        Self {
+            elevation,
+            is_raw,
+            ..self
+        }
+    }
+
+    /// Returns whether both streams of its command come as one, for the way to the other user takes a terminal.
+    pub(in crate::ssh) fn merges_streams(&self) -> bool {
+        self.is_raw
+    }
+
+    /// Says how many bytes of input its command gets: the end of the input cannot be told at every terminal.
+    pub(in crate::ssh) fn expect_input(&mut self, bytes: usize) {
+        self.input = RawInput::Bytes(bytes);
     }
 
     /// Requests a command in this encoding, and that the server confirms it (RFC 4254, section 6.5). As another
@@ -161,6 +194,9 @@ impl OpenChannel {
 
     /// Sends the end of the input.
     pub async fn eof(&mut self) -> Result<(), russh::Error> {
+        if self.is_raw {
+            return Ok(());
+        }
         self.send(RecordedRequest::Eof).await
     }
 

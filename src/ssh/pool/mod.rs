@@ -5,7 +5,7 @@
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
 //! | `ceiling` | the most connections of all aliases together |
 //! | `lease`, `channel`, `request` | the right to one channel; an open one, and its requests before the first answer |
-//! | `elevation` | commands that run as another user, through sudo |
+//! | `elevation` | commands that run as another user, through sudo, doas or su |
 //! | `open`, `session_channel` | opening channels, again where a connection is dead |
 //! | `single_use` | servers that take one session on a connection |
 //! | `parked` | sessions that stay open for the next use |

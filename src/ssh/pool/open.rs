@@ -30,6 +30,20 @@ impl Pool {
         purpose: ChannelPurpose,
         patience: Duration,
     ) -> Result<OpenChannel, Error> {
+        if let Some(elevation) = self.elevation(alias) {
+            let finding = self.find_way(alias, &elevation, purpose, patience);
+            finding.await?;
+        }
+        self.open_session_channel(alias, purpose, patience).await
+    }
+
+    /// Opens a session channel to `alias`, whatever is known of the way to another user.
+    pub(super) async fn open_session_channel(
+        &self,
+        alias: &str,
+        purpose: ChannelPurpose,
+        patience: Duration,
+    ) -> Result<OpenChannel, Error> {
         let patience = if patience < LEAST_PATIENCE {
             patience
         } else {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::ceiling::ConnectionPlace;
+use super::elevation::KnownWays;
 use super::kept::{KeepingPause, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, ParkedSession};
 use super::login_shell::LoginShell;
@@ -30,6 +31,8 @@ pub(super) struct AliasState {
     pub(super) server: Option<Arc<Server>>,
     /// The server's login shell.
     pub(super) shell: LoginShell,
+    /// The ways to its other users.
+    pub(super) ways: KnownWays,
     pub(super) connections: Vec<PooledConnection>,
     /// Dials under way with any configuration.
     pub(super) dialing: usize,
@@ -237,6 +240,7 @@ impl AliasState {
     pub(super) fn set_server(&mut self, server: Option<Arc<Server>>) {
         if self.server.is_some() {
             self.shell = LoginShell::default();
+            self.ways = KnownWays::default();
         }
         self.server = server;
         self.no_dial_until = None;

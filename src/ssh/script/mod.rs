@@ -333,6 +333,7 @@ pub(in crate::ssh) async fn ask(
     input: &str,
     longest_answer: usize,
 ) -> Result<ScriptOutput, RunError> {
+    channel.expect_input(input.len());
     let run = channel.exec(line, Charset::Utf8).await;
     run.map_err(|error| match error {
         Error::Sudo(_) => RunError::Denied(error),

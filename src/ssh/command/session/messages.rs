@@ -25,11 +25,17 @@ impl CommandSession<'_> {
                 }
             }
             Some(ChannelMsg::Data { data }) => {
+                // Standard error comes along there.
+                let data = if self.channel.merges_streams() {
+                    self.unannounced(&data)
+                } else {
+                    data.to_vec()
+                };
                 if self.steps.is_empty() {
                     let first = self.allowance.first(&data, self.stdout.captured());
                     self.stdout.push(first);
                 } else {
-                    self.take_stdout_of_steps(data.to_vec());
+                    self.take_stdout_of_steps(data);
                 }
             }
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {

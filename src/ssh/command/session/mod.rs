@@ -146,14 +146,20 @@ impl<'a> CommandSession<'a> {
             }
             Input::Supplied(supplied) => {
                 let reader = supplied.reader(shell.is_posix);
-                feed = Feed::of(supplied.all_input(reader, charset));
+                let all = supplied.all_input(reader, charset);
+                channel.expect_input(all.len());
+                feed = Feed::of(all);
                 Sent::reader(&prefix, reader, shell.is_restricted)
             }
         };
+        let input = sent.input.map(|input| charset.encode(&input));
+        if is_silent {
+            channel.expect_input(input.as_ref().map_or(0, Vec::len));
+        }
         channel.exec(&sent.line, charset).await?;
-        if let Some(input) = sent.input {
+        if let Some(input) = input {
             // If the server does not take it, the outcome shows that.
-            let _ = channel.data(charset.encode(&input).as_slice()).await;
+            let _ = channel.data(&input).await;
         }
         if is_silent {
             // A command that reads its input finds the end of it.
@@ -215,7 +221,8 @@ impl<'a> CommandSession<'a> {
 
     /// A step of this session, which ends with lines of `token`.
     pub(in crate::ssh) fn step(&self, token: &str, bound: Bound) -> OutputStep {
-        OutputStep::until(token, self.stdout, self.charset, bound.lines)
+        let is_merged = self.channel.merges_streams();
+        OutputStep::until(token, self.stdout, self.charset, bound.lines).merged(is_merged)
     }
 
     /// Expects the output of a further step.
