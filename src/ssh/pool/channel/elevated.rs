@@ -130,9 +130,10 @@ impl OpenChannel {
                 Some(ChannelMsg::ExitStatus { exit_status }) => status = Some(exit_status),
                 Some(ChannelMsg::Failure) => return Ok(vec![ChannelMsg::Failure]),
                 Some(ChannelMsg::Close) => {
-                    let obstacle = match talk.is_typed {
-                        true => Obstacle::Refusal,
-                        false => way.obstacle(status, &talk.words()),
+                    let obstacle = if talk.is_typed {
+                        Obstacle::Refusal
+                    } else {
+                        way.obstacle(status, &talk.words())
                     };
                     let error = elevation.ended(way, talk, obstacle);
                     return Err(Unbegun { obstacle, error });
