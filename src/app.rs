@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::fs::BriefWork;
 use crate::guard::Guard;
-use crate::job::{JobId, Jobs, Queue};
+use crate::job::{JobId, Jobs, KeptWork, Queue};
 use crate::live_shell::OpenShells;
 use crate::logging::MemoryLog;
 use crate::monitor::overview::RecentOverviews;
@@ -142,6 +142,7 @@ impl App {
             (
                 StoredSecrets::new(Arc::clone(servers), Arc::clone(apis), vault.clone()),
                 FileVersions::open(data, vault.clone()),
+                KeptWork::open(data, vault.clone()),
             ),
             actor.clone(),
         )?;

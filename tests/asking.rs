@@ -580,3 +580,194 @@ async fn a_shell_is_asked_about_and_so_is_what_is_typed_into_it() {
         .error("DECLINED");
     assert!(!fixture.there("typed").exists());
 }
+
+/// A secret that calls hold.
+const SECRET: &str = "correct-horse-battery-7";
+
+/// The files below a directory that hold a text.
+fn files_with(directory: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files_with(&path, text));
+        } else if String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).contains(text)
+        {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_a_record_leaves_out_outlives_its_process_encrypted() {
+    let (sshd, terminal) = (Sshd::start(), Terminal::open().await);
+    let data = terminal.data.path();
+    let first = Client::spawned(data, &["--sync-timeout=0.2"]).await;
+    first.person_goes_away();
+    first.register(sshd.login("web1")).await;
+    write_rules(data, &json!({"modes": {"all": "ask"}}));
+    let [note, written, edited] = ["note", "written", "edited"].map(|name| sshd.home(name));
+    std::fs::write(&edited, "one\ntwo\n").unwrap();
+    let printed = format!("printf '%s\\n' \"$DB_PASSWORD\" >> {note}");
+    let given = format!("printf '%s\\n' --password={SECRET} >> {note}");
+    let edits = json!([{"old": "two", "new": "three"}]);
+    let mut ids = Vec::new();
+    for (tool, arguments) in [
+        (
+            "task_exec",
+            json!({"cmd": printed, "env": {"DB_PASSWORD": SECRET}}),
+        ),
+        ("task_exec", json!({"cmd": given})),
+        (
+            "file_write",
+            json!({"path": written, "content": "a text of its own\n"}),
+        ),
+        ("file_edit", json!({"path": edited, "edits": edits})),
+    ] {
+        let mut arguments = arguments;
+        arguments["alias"] = "web1".into();
+        let waiting = first.call(tool, arguments).await.ok();
+        let says = waiting.text();
+        assert!(says.contains("waits for a person's yes"), "{says}");
+        assert!(!says.contains("ends with this program"), "{says}");
+        ids.push(waiting.facts()["id"].clone());
+    }
+    first.kill().await;
+    assert_eq!(files_with(data, SECRET), Vec::<String>::new());
+    assert_eq!(std::fs::read_dir(data.join("waiting")).unwrap().count(), 4);
+    for id in &ids {
+        let approve = format!("approve {}", id.as_str().unwrap());
+        let approved = terminal.types(&approve, "yes").await;
+        assert!(approved.contains("the task begins"), "{approved}");
+    }
+    let (one, other) = tokio::join!(Client::spawned(data, &[]), Client::spawned(data, &[]));
+    for id in &ids {
+        one.wait(id).await.ok().has(&json!({"status": "completed"}));
+        let ended = other.wait(id).await.ok();
+        ended.has(&json!({"status": "completed"}));
+    }
+    let noted = std::fs::read_to_string(&note).unwrap();
+    let mut lines: Vec<_> = noted.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [&*format!("--password={SECRET}"), SECRET],
+        "once each"
+    );
+    let texts = [&written, &edited].map(|path| std::fs::read_to_string(path).unwrap());
+    assert_eq!(texts, ["a text of its own\n", "one\nthree\n"]);
+    assert_eq!(files_with(data, SECRET), Vec::<String>::new());
+    let kept = std::fs::read_dir(data.join("waiting")).unwrap().count();
+    assert_eq!(kept, 0, "nothing is kept beyond the answer");
+}
+
+/// Answers a question as a person does, in the document itself.
+fn approve(data: &Path, id: &Value) {
+    let path = data.join("approvals.json");
+    let mut open = read_json(&path);
+    open[id.as_str().unwrap()]["answer"] = "yes".into();
+    std::fs::write(&path, open.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn a_yes_is_about_the_file_as_it_was_shown() {
+    let fixture = Fixture::embedded_with(|config| {
+        config.sync_timeout = Duration::from_millis(300);
+    })
+    .await;
+    fixture.client.person_goes_away();
+    let data = fixture.data.path();
+    let file = fixture.there("x");
+    std::fs::write(&file, "one\ntwo\nthree\n").unwrap();
+    write_rules(data, &json!({"modes": {"web1": "ask"}}));
+    let edit = |old: &str| {
+        let edits = json!([{"old": old, "new": "2"}]);
+        json!({"alias": "web1", "path": fixture.remote("x"), "edits": edits})
+    };
+    let waiting = fixture.client.call("file_edit", edit("two")).await.ok();
+    let id = waiting.facts()["id"].clone();
+    let open = read_json(&data.join("approvals.json"));
+    let details = open[id.as_str().unwrap()]["details"].as_str().unwrap();
+    assert!(details.contains(" one\n-two\n+2\n three"), "{details}");
+    let before = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "one\ntwo\nfour\n").unwrap();
+    approve(data, &id);
+    let refused = fixture.client.wait(&id).await.error("HASH_MISMATCH");
+    let (seen, found) = (
+        &refused["details"]["expected"],
+        &refused["details"]["actual"],
+    );
+    assert!(
+        seen.is_string() && found.is_string() && seen != found,
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), b"one\ntwo\nfour\n");
+
+    std::fs::write(&file, before).unwrap();
+    let waiting = fixture.client.call("file_edit", edit("two")).await.ok();
+    let id = waiting.facts()["id"].clone();
+    approve(data, &id);
+    fixture.client.wait(&id).await.ok();
+    assert_eq!(std::fs::read(&file).unwrap(), b"one\n2\nthree\n");
+
+    // What cannot be done is not asked about.
+    let refused = fixture.client.call("file_edit", edit("nowhere")).await;
+    assert!(refused.is_error(), "{}", refused.text());
+    assert_eq!(read_json(&data.join("approvals.json")), json!({}));
+}
+
+#[tokio::test]
+async fn a_question_about_several_servers_shows_where_the_difference_is_another() {
+    let fleet = Fleet::configured(3, |config| {
+        config.sync_timeout = Duration::from_millis(300);
+    })
+    .await;
+    fleet.client.person_goes_away();
+    let data = fleet.data.path();
+    write_rules(data, &json!({"modes": {"all": "ask"}}));
+    let write = json!({"alias": "all", "path": "a", "content": "new\n"});
+    let waiting = fleet.client.call("file_write", write).await.ok();
+    let id = waiting.facts()["id"].clone();
+    let open = read_json(&data.join("approvals.json"));
+    let details = open[id.as_str().unwrap()]["details"].as_str().unwrap();
+    assert!(details.contains("on `w1`, `w2`, `w3`:\n"), "{details}");
+    approve(data, &id);
+    fleet.client.wait(&id).await.ok();
+    assert_eq!(fleet.with_file("a"), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_is_typed_into_a_task_is_asked_about_and_a_secret_is_named() {
+    let fixture = Fixture::start().await;
+    fixture.client.person_goes_away();
+    let talk =
+        "printf 'Go on? '; read a; printf 'Say: '; read b; printf 'Password: '; read c; echo $a $b";
+    let call = json!({"alias": "web1", "cmd": talk, "autoRespond": false});
+    let waiting = fixture
+        .client
+        .call("task_exec_interactive", call)
+        .await
+        .ok();
+    let id = waiting.facts()["id"].clone();
+    write_rules(fixture.data.path(), &json!({"modes": {"web1": "ask"}}));
+    let types = async |input: Value| {
+        let mut input = input;
+        input["id"] = id.clone();
+        fixture.client.call("task_input", input).await
+    };
+    types(json!({"text": "y"})).await.ok();
+    let refused = types(json!({"text": "rm -r /srv"})).await.error("DECLINED");
+    let asked = refused.to_string();
+    assert!(
+        asked.contains("type `rm -r /srv` into") && asked.contains("waiting at: Say:"),
+        "{asked}"
+    );
+    types(json!({"text": "uname"})).await.ok();
+    let refused = types(json!({"text": SECRET})).await.error("DECLINED");
+    let asked = refused.to_string();
+    assert!(
+        asked.contains("type a secret into") && !asked.contains(SECRET),
+        "{asked}"
+    );
+}

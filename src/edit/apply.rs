@@ -1,6 +1,7 @@
 //! Edits of a content, done one after another.
 
 use aho_corasick::AhoCorasick;
+use serde::{Deserialize, Serialize};
 
 use super::nearest::nearest;
 use super::style::{TextStyle, with_crlf};
@@ -11,7 +12,7 @@ use crate::error::Error;
 const LINES_NAMED: usize = 20;
 
 /// A text in a file, and the text that stands there afterwards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TextEdit {
     /// The text, exactly as it stands there.
     pub old: String,

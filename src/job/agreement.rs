@@ -12,6 +12,9 @@ pub struct Agreement {
     pub rule: String,
     /// The command that gives it, at a terminal.
     pub approve: String,
+    /// True while the part of the work that the record leaves out is kept, encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// The one who has agreed; `None` while it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,

@@ -1,11 +1,16 @@
 //! Tasks that begin only once a person has agreed. A record that waits outlives its process: whichever process looks
 //! after it next begins it after a yes, once, and only in the time in which the yes counts.
 
+use std::sync::Arc;
+
 use super::agreement::Agreement;
 use super::ending::Ending;
-use super::kind::{Spec, hide_text};
+use super::id::JobId;
+use super::kind::{Kind, Spec, hide_text};
+use super::queue::NOT_BEGUN;
 use super::record::Job;
-use super::runner::Jobs;
+use super::rehearsal::Rehearsal;
+use super::runner::{AskedSender, JobWays, Jobs};
 use super::status::Status;
 use super::stop::StopSignal;
 use crate::approval::{PersonAnswer, PersonQuestion, notify};
@@ -25,128 +30,222 @@ const LONGEST_DETAILS: usize = 8 * 1024;
 const SERVERS_NAMED: usize = 10;
 
 impl Jobs {
-    /// The question that a person has to answer before this job begins; `None` if it may begin at once. Whoever agreed
+    /// The rule by which a person has to agree before this job begins; `None` if it may begin at once. Whoever agreed
     /// to a job on many servers has agreed to its children.
-    pub(super) fn question_before(
-        &self,
-        job: &Job,
-        spec: &Spec,
-    ) -> Result<Option<PersonQuestion>, Error> {
+    pub(super) fn rule_before(&self, job: &Job, spec: &Spec) -> Result<Option<String>, Error> {
         if job.parent.is_some() {
             return Ok(None);
         }
         let kind = spec.kind();
         let servers = kind.servers(&job.alias);
-        let usual = kind
-            .usual_command()
-            .filter(|_| servers.len() == 1 && job.sudo.is_none());
         let work = WantedWork {
             servers: &servers,
             tool: kind.tool(),
             may_change: kind.may_change(),
             writes_unknown: !kind.knows_targets(),
-            usual,
+            usual: usual_command(job, kind, &servers),
         };
         let judge = |alias: &str, guard: &Guard| kind.authorize_on(alias, guard);
-        let Some(rule) = self.guard().rule_that_asks(&work, &judge)? else {
-            return Ok(None);
+        self.guard().rule_that_asks(&work, &judge)
+    }
+
+    /// The agreement by a rule, still to be given.
+    pub(super) fn agreement_by(&self, job: &Job, rule: String) -> Agreement {
+        let words = format!("approve {}", job.id);
+        Agreement {
+            rule,
+            approve: command_to_type(self.data().path(), &words),
+            sealed: false,
+            by: None,
+            at: None,
+        }
+    }
+
+    /// Asks about a job of this process, and waits for the answer. Returns the job and its work as they begin.
+    pub(super) async fn ask(
+        &self,
+        job: &Job,
+        spec: &Spec,
+        stop: &StopSignal,
+        ways: JobWays<'_>,
+        asks: AskedSender,
+    ) -> Result<(Job, Spec), Ending> {
+        let agreed = async {
+            let (question, spec) = self.prepare_question(job, spec, stop, ways).await?;
+            self.keep_until_answered(job, &spec).await?;
+            self.open_question(job, &question).await?;
+            asks.send_replace(Some(Arc::new(question)));
+            drop(asks);
+            let job = self.agreed(&job.id, &spec, stop).await?;
+            Ok((job, spec))
         };
-        let mut details = abridge(&kind.details(), LONGEST_DETAILS);
+        let agreed = agreed.await;
+        self.close_question(&job.id).await;
+        agreed
+    }
+
+    /// Waits for the answer to the question of a job whose process is gone.
+    pub(super) async fn take_up_question(
+        &self,
+        job: &Job,
+        spec: &Spec,
+        stop: &StopSignal,
+    ) -> Result<(Job, Spec), Ending> {
+        let agreed = async {
+            let is_sealed = job.approval.as_ref().is_some_and(|one| one.sealed);
+            let spec = if is_sealed {
+                let kept = self.kept_work().read(&job.id).await?;
+                kept.ok_or_else(|| Ending::of(Status::Crashed, NOT_BEGUN))?
+            } else {
+                spec.clone()
+            };
+            let job = self.agreed(&job.id, &spec, stop).await?;
+            Ok((job, spec))
+        };
+        let agreed = agreed.await;
+        self.close_question(&job.id).await;
+        agreed
+    }
+
+    /// The question about a job, and the work that a yes is about: a change of a file is one of the file as it is now.
+    async fn prepare_question(
+        &self,
+        job: &Job,
+        spec: &Spec,
+        stop: &StopSignal,
+        ways: JobWays<'_>,
+    ) -> Result<(PersonQuestion, Spec), Ending> {
+        let mut spec = spec.clone();
+        let rehearsal = self.rehearse(job, &spec, stop, ways).await?;
+        let difference = rehearsal.map(|Rehearsal { difference, seen }| {
+            let note = |spec: &mut Spec| {
+                if let Some(change) = spec.kind_mut().file_change_mut() {
+                    change.set_seen(seen.clone());
+                }
+            };
+            note(&mut spec);
+            self.queue()
+                .note_progress(&job.id, |job| note(&mut job.spec));
+            difference
+        });
+        let question = self.question_about(job, &spec, difference.as_deref());
+        Ok((question, spec))
+    }
+
+    fn question_about(&self, job: &Job, spec: &Spec, difference: Option<&str>) -> PersonQuestion {
+        let kind = spec.kind();
+        let servers = kind.servers(&job.alias);
+        let mut details = kind.details();
+        if let Some(difference) = difference {
+            details = format!("{details}\n{difference}");
+        }
+        let mut details = abridge(&details, LONGEST_DETAILS);
         for alias in &servers {
             hide_text(alias, &mut details);
         }
-        let summary = job.summary();
         let user = job.sudo.as_ref().map(|user| format!(" as `{user}`"));
         let text = format!(
             "Let {} do this on {}{}: {}?",
             kind.tool(),
             named(&servers),
             user.unwrap_or_default(),
-            beginning(&summary, LONGEST_SUMMARY)
+            beginning(&job.summary(), LONGEST_SUMMARY)
         );
-        Ok(Some(PersonQuestion {
+        let usual = usual_command(job, kind, &servers);
+        PersonQuestion {
             details: readable(&details).into_owned(),
             tool: kind.tool().to_owned(),
-            rule: Some(rule),
+            rule: job.approval.as_ref().map(|one| one.rule.clone()),
             reason: job.reason.clone(),
             asked_by: job.actor.clone(),
             is_of_task: true,
             always: usual.filter(|_| job.masked.is_none()).and_then(usual_form),
             servers,
             ..PersonQuestion::of(&readable(&text).replace('\n', " "))
-        }))
-    }
-
-    /// The agreement that this question is about, still to be given.
-    pub(super) fn agreement_to(&self, job: &Job, question: &PersonQuestion) -> Agreement {
-        let words = format!("approve {}", job.id);
-        Agreement {
-            rule: question.rule.clone().unwrap_or_default(),
-            approve: command_to_type(self.data().path(), &words),
-            by: None,
-            at: None,
         }
     }
 
-    /// Opens the question of a job, and tells the person of it. Blocks for a moment.
-    pub(super) fn open_question(&self, job: &Job, question: &PersonQuestion) -> Result<(), Error> {
-        self.questions().open(job.id.as_str(), question.clone())?;
-        let title = format!("{} waits for your yes", question.tool);
-        notify(
-            self.config(),
-            &title,
-            &format!("{}\n{}", question.text, job.id),
+    /// Has the job found by whichever process comes next, with what its record leaves out. What cannot be kept ends
+    /// with this process, and the answer about the job says so.
+    async fn keep_until_answered(&self, job: &Job, spec: &Spec) -> Result<(), Error> {
+        self.queue().flush().await?;
+        if job.is_whole() {
+            return Ok(());
+        }
+        let (kept_work, id, spec) = (self.kept_work().clone(), job.id.clone(), spec.clone());
+        if let Err(error) = blocking(move || kept_work.keep(&id, &spec)).await {
+            tracing::warn!("task {} waits, and is not kept: {error}", job.id);
+            return Ok(());
+        }
+        self.set_sealed(&job.id, true);
+        self.queue().flush().await
+    }
+
+    fn set_sealed(&self, id: &JobId, is_sealed: bool) {
+        self.queue().note_progress(id, |job| {
+            if let Some(agreement) = &mut job.approval {
+                agreement.sealed = is_sealed;
+            }
+        });
+    }
+
+    /// Opens the question of a job, and tells the person of it.
+    async fn open_question(&self, job: &Job, question: &PersonQuestion) -> Result<(), Error> {
+        let (questions, id, opened) = (
+            self.questions().clone(),
+            job.id.to_string(),
+            question.clone(),
         );
+        blocking(move || questions.open(&id, opened)).await?;
+        let title = format!("{} waits for your yes", question.tool);
+        let text = format!("{}\n{}", question.text, job.id);
+        notify(self.config(), &title, &text);
         Ok(())
     }
 
     /// Waits for the answer to a job's question. Returns the job as it begins, which is on disk then, so that no other
     /// process begins it again.
-    pub(super) async fn agreed(
-        &self,
-        job: &Job,
-        spec: &Spec,
-        stop: &StopSignal,
-    ) -> Result<Job, Ending> {
-        let id = job.id.as_str();
-        // It is to be found by whichever process comes next.
-        self.queue().flush().await?;
+    async fn agreed(&self, id: &JobId, spec: &Spec, stop: &StopSignal) -> Result<Job, Ending> {
         let answered = tokio::select! {
             biased;
             () = stop.asked() => {
-                self.withdraw(id).await;
                 let reason = "stopped before a person had agreed; nothing was done";
                 return Err(Ending::of(Status::Cancelled, reason));
             }
-            answered = self.questions().answered(id) => answered?,
+            answered = self.questions().answered(id.as_str()) => answered?,
         };
         let question = match answered {
             Some(question) if question.answer == Some(PersonAnswer::Yes) => question,
             Some(question) => {
-                self.withdraw(id).await;
                 let by = question.answered_by.map(|by| by.to_string());
                 let reason = format!("{} said no", by.unwrap_or_else(|| "somebody".to_owned()));
                 let question = question.text;
                 return Err(Error::Declined { question, reason }.into());
             }
-            None => return Err(Error::ApprovalExpired { id: id.to_owned() }.into()),
+            None => return Err(Error::ApprovalExpired { id: id.to_string() }.into()),
         };
+        let mut agreed = Job::clone(&*self.queue().get(id).await?);
         // Rules, servers and holds may be others than when it was asked.
-        let admitted = spec.kind().admit(&job.alias, self.guard());
-        if let Err(error) = admitted {
-            self.withdraw(id).await;
-            return Err(error.into());
-        }
-        let mut agreed = job.clone();
+        spec.kind().admit(&agreed.alias, self.guard())?;
         if let Some(agreement) = &mut agreed.approval {
             agreement.by = Some(question.answered_by.unwrap_or_default());
             agreement.at = question.answered_at;
+            agreement.sealed = false;
         }
         agreed.enter(Status::Running);
         let agreed = Job::clone(&self.queue().put(agreed));
         self.queue().flush().await?;
-        self.withdraw(id).await;
         Ok(agreed)
+    }
+
+    /// Withdraws a question that needs no answer any more, and removes what was kept for it.
+    async fn close_question(&self, id: &JobId) {
+        self.withdraw(id.as_str()).await;
+        let (kept_work, id) = (self.kept_work().clone(), id.clone());
+        let discarded = blocking(move || Ok::<_, Error>(kept_work.discard(&id))).await;
+        if let Err(error) = discarded {
+            tracing::warn!("kept work stays: {error}");
+        }
     }
 
     /// Takes in jobs that wait and whose process is gone, and withdraws questions of jobs that have ended.
@@ -160,7 +259,12 @@ impl Jobs {
                 self.withdraw(id).await;
             }
         }
-        Ok(())
+        let kept_work = self.kept_work().clone();
+        blocking(move || {
+            kept_work.retain(|id| queue.iter().any(|job| job.id == *id && job.is_waiting()));
+            Ok(())
+        })
+        .await
     }
 
     /// Removes a question. One that cannot be removed expires.
@@ -180,4 +284,10 @@ fn named(servers: &[String]) -> String {
         0 => first.join(", "),
         others => format!("{} and {others} more", first.join(", ")),
     }
+}
+
+/// The command that "always" may let through: on one server, as its own user.
+fn usual_command<'a>(job: &Job, kind: &'a dyn Kind, servers: &[String]) -> Option<&'a str> {
+    kind.usual_command()
+        .filter(|_| servers.len() == 1 && job.sudo.is_none())
 }

@@ -26,7 +26,7 @@ const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have
     task_output has what it had printed";
 
 /// The reason of a task that waited for a yes and cannot be begun by another process.
-const NOT_BEGUN: &str = "the process that waited for a person's yes is gone, and the record does not hold all that it \
+pub(super) const NOT_BEGUN: &str = "the process that waited for a person's yes is gone, and the record does not hold all that it \
     takes; nothing was done: call again";
 
 /// The detached jobs that a process takes over, and those that wait for a person's yes.

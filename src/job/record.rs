@@ -178,8 +178,13 @@ impl Job {
 
     /// Returns whether another process can go on with it once its own is gone.
     pub fn outlives_its_process(&self) -> bool {
-        let is_whole = self.masked.is_none() && self.again().is_ok();
-        self.is_on_server() || self.is_waiting() && is_whole
+        let is_sealed = || self.approval.as_ref().is_some_and(|one| one.sealed);
+        self.is_on_server() || self.is_waiting() && (self.is_whole() || is_sealed())
+    }
+
+    /// Returns whether the record holds all of its work.
+    pub(super) fn is_whole(&self) -> bool {
+        self.masked.is_none() && self.again().is_ok()
     }
 
     /// The record as the queue keeps it.
@@ -294,6 +299,11 @@ impl Job {
                  within ten minutes. task_wait takes it up, task_cancel withdraws it. Do not look for another way.",
                 agreement.rule, agreement.approve
             ));
+            if !self.outlives_its_process() {
+                text.note(
+                    "It ends with this program, which could not keep its secret or its texts.",
+                );
+            }
             return text.end();
         }
         match (results.progress(), so_far.lines) {

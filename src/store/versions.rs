@@ -171,10 +171,12 @@ impl Versions {
         self.vault.unseal_bytes(&sealed).map(Some)
     }
 
-    /// Removes a pack that is not needed any more. Blocks.
+    /// Removes a pack that is not needed any more, if there is one. Blocks.
     pub fn discard(&self, pack: &str) {
         let path = self.path(pack);
-        if let Err(error) = fs::remove_file(&path) {
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::warn!("`{}` stays: {error}", path.display());
         }
     }

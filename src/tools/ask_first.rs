@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::ask::Answer;
 use super::declared::AskingTime;
+use super::shells::key_may_act;
 use super::{Confirmation, Declaration, IfUnasked, Person, Tools};
 use crate::app::App;
 use crate::error::Error;
@@ -92,11 +93,12 @@ fn rule_before(
         |alias: &String| access.is_about_server() && app.servers().has(alias).unwrap_or(true);
     let servers: Vec<_> = alias.filter(is_known).into_iter().collect();
     let typed = typed.unwrap_or_default();
+    let types = !typed.is_empty() && !only_reads(typed) || text("key").is_some_and(key_may_act);
     let work = WantedWork {
         servers: &servers,
         tool,
         // Without input, a call only looks, or interrupts.
-        may_change: shell.is_none() || !typed.is_empty() && !only_reads(typed),
+        may_change: shell.is_none() || types,
         writes_unknown: false,
         usual: None,
     };

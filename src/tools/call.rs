@@ -407,9 +407,12 @@ impl App {
         self.show_question(&call.context, job);
         let sync_timeout = self.config().sync_timeout;
         let outcome = async {
+            // Whoever is told that it waits can answer at once.
+            let asked = tokio::time::timeout(sync_timeout, job.asked()).await;
             // The client asks between two calls: it is told at once.
-            let asks_between =
-                job.asked().is_some() && calls_again(&call.context) && can_be_asked(&call.context);
+            let asks_between = matches!(asked, Ok(Some(_)))
+                && calls_again(&call.context)
+                && can_be_asked(&call.context);
             let timeout = match wait {
                 _ if asks_between => Duration::ZERO,
                 WaitFor::Completion => sync_timeout,

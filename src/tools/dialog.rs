@@ -54,13 +54,14 @@ pub(super) async fn ask_client(
 impl App {
     /// Has the client ask about a task that waits, as long as it waits: also after the call has ended.
     pub(super) fn show_question(&self, context: &RequestContext<RoleServer>, job: &JobHandle) {
-        let Some(question) = job.asked() else { return };
         if !can_be_asked(context) || calls_again(context) {
             return;
         }
-        let (app, context) = (self.clone(), context.clone());
-        let (question, job) = (question.clone(), job.clone());
+        let (app, context, job) = (self.clone(), context.clone(), job.clone());
         tokio::spawn(async move {
+            let Some(question) = job.asked().await else {
+                return;
+            };
             let (text, always) = (question.in_lines(), question.always.as_deref());
             let settled = async {
                 tokio::select! {

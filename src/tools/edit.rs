@@ -14,7 +14,7 @@ use crate::edit::TextEdit;
 use crate::error::Error;
 use crate::fleet::{TargetExpression, Targets};
 use crate::guard::Access;
-use crate::job::kind::change::{Change, ChangeRequest, ChangeTool, NewContent};
+use crate::job::kind::change::{Change, ChangeRequest, ChangeTool, NewContent, SeenContents};
 use crate::job::kind::undo::Undo;
 use crate::job::{JobId, OutputView};
 use crate::reply::Reply;
@@ -112,6 +112,7 @@ impl EditFile {
             create_dirs: false,
             dry_run: self.dry_run.0,
             check: self.check,
+            seen: SeenContents::new(),
         };
         Ok(Change::new(request, content))
     }
@@ -128,6 +129,7 @@ impl WriteFile {
             create_dirs: self.create_dirs.0,
             dry_run: self.dry_run.0,
             check: self.check,
+            seen: SeenContents::new(),
         };
         Ok(Change::new(request, NewContent::Whole(self.content)))
     }

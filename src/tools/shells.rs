@@ -133,6 +133,15 @@ pub(super) fn pressed(name: Option<&str>, has_text: bool) -> Result<Option<Termi
     Ok(Some(key))
 }
 
+/// Returns whether a key may do more than interrupt, or move what is shown: Enter runs a line that an arrow brought
+/// back.
+pub(super) fn key_may_act(name: &str) -> bool {
+    const MOVES: [&str; 10] = [
+        "none", "ctrl-c", "up", "down", "left", "right", "home", "end", "pgup", "pgdn",
+    ];
+    !MOVES.contains(&&*name.trim().to_ascii_lowercase())
+}
+
 fn reply(answer: &ShellAnswer) -> Result<Reply, Error> {
     Reply::new(answer.text(), answer)
 }

@@ -5,17 +5,22 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::shells::pressed;
-use super::{Call, Parameters};
+use super::shells::{key_may_act, pressed};
+use super::{Call, Confirmation, IfUnasked, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
-use crate::guard::Access;
+use crate::guard::{Access, Guard, WantedWork};
 use crate::job::{Job, JobId, OutputView};
 use crate::reply::Reply;
 use crate::secret::Secret;
+use crate::shell::only_reads;
 use crate::ssh::prompt::link::TypedInput;
-use crate::ssh::prompt::secrecy::asks_for_secret;
+use crate::ssh::prompt::secrecy::{asks_for_secret, is_harmless};
 use crate::store::SecretName;
+use crate::text::beginning;
+
+/// The most bytes of a task's command in a question.
+const LONGEST_COMMAND: usize = 400;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,28 +38,86 @@ struct TypeToTask {
 #[tool_router(router = task_input_tools, vis = "pub(super)")]
 impl App {
     /// Type into a task that waits at a prompt (task_exec_interactive), and wait for what comes of it.
-    #[tool(title = "Type into a task", meta = declare(Access::RunsCommands, Toolset::Live))]
+    #[tool(title = "Type into a task", meta = declare(Access::RunsCommands, Toolset::Live).asking())]
     async fn task_input(
         &self,
         call: Call,
+        person: Person,
         Parameters(wanted): Parameters<TypeToTask>,
     ) -> Result<Reply, Error> {
         let id = JobId::from(wanted.id.as_str());
         let job = self.jobs().queue().get(&id).await?;
         self.guard()
             .may_call("task_input", Access::RunsCommands, Some(&job.alias))?;
-        let input = self.typed_input(&wanted, &job).await?;
-        let handle = self.jobs().type_in(&id, input)?;
-        let outcome = self
-            .jobs()
-            .wait_for_news(&handle, self.config().sync_timeout);
-        let job = self.follow(&call, &id, outcome).await?;
-        self.reply_about(&job, &OutputView::default()).await
+        let prompt = self.jobs().waits_at(&id).unwrap_or_default();
+        let input = self.typed_input(&wanted, &job, &prompt).await?;
+        let question = self.question_before_typing(&wanted, &job, &prompt, &input)?;
+        let typing = async {
+            let handle = self.jobs().type_in(&id, input)?;
+            let outcome = self
+                .jobs()
+                .wait_for_news(&handle, self.config().sync_timeout);
+            let job = self.follow(&call, &id, outcome).await?;
+            self.reply_about(&job, &OutputView::default()).await
+        };
+        match question {
+            Some(question) => self.if_agreed(person, question, typing).await,
+            None => typing.await,
+        }
+    }
+
+    /// The question about what is typed, where rules ask about it as they would about a command.
+    fn question_before_typing(
+        &self,
+        wanted: &TypeToTask,
+        job: &Job,
+        prompt: &str,
+        input: &TypedInput,
+    ) -> Result<Option<Confirmation>, Error> {
+        let text = input.text.trim_end_matches('\r');
+        let may_change = match (&wanted.text, &wanted.key) {
+            _ if input.secret.is_some() => true,
+            (Some(_), _) => !is_harmless(prompt, text) && !only_reads(text),
+            (None, key) => key.as_deref().is_some_and(key_may_act),
+        };
+        let work = WantedWork {
+            servers: std::slice::from_ref(&job.alias),
+            tool: "task_input",
+            may_change,
+            writes_unknown: false,
+            usual: None,
+        };
+        let answers = IndexMap::from([(prompt.to_owned(), text.to_owned())]);
+        let command = job.summary();
+        let judge = |_: &str, guard: &Guard| guard.may_answer(&command, &answers);
+        let rule = self.guard().rule_that_asks(&work, &judge)?;
+        Ok(rule.map(|rule| {
+            let typed = match (&wanted.secret, &input.secret, &wanted.key) {
+                (Some(name), ..) => format!("the stored secret {name}"),
+                (None, Some(_), _) => "a secret".to_owned(),
+                (None, None, Some(key)) if wanted.text.is_none() => format!("the key {key}"),
+                (None, None, _) => format!("`{text}`"),
+            };
+            let (id, alias) = (&job.id, &job.alias);
+            let (waiting, _) = prompt.split_once(" (task_input").unwrap_or((prompt, ""));
+            let summary = beginning(&command, LONGEST_COMMAND);
+            Confirmation {
+                text: format!(
+                    "Let task_input type {typed} into task {id} on `{alias}`, which runs {summary} and is {waiting}? \
+                     Rule: {rule}"
+                ),
+                if_unasked: IfUnasked::Wait,
+            }
+        }))
     }
 
     /// The input, once the policy lets it through.
-    async fn typed_input(&self, wanted: &TypeToTask, job: &Job) -> Result<TypedInput, Error> {
-        let prompt = self.jobs().waits_at(&job.id).unwrap_or_default();
+    async fn typed_input(
+        &self,
+        wanted: &TypeToTask,
+        job: &Job,
+        prompt: &str,
+    ) -> Result<TypedInput, Error> {
         let (text, is_secret) = match (&wanted.text, &wanted.secret) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("secret", "does not go with `text`"));
@@ -66,12 +129,12 @@ impl App {
                 let secret = self.jobs().secrets().reveal(&name, &job.alias).await?;
                 (Some(secret.expose().to_owned()), true)
             }
-            (Some(text), None) => (Some(text.expose().to_owned()), asks_for_secret(&prompt)),
+            (Some(text), None) => (Some(text.expose().to_owned()), asks_for_secret(prompt)),
             (None, None) => (None, false),
         };
         let key = pressed(wanted.key.as_deref(), text.is_some())?;
         let text = text.unwrap_or_default();
-        let answers = IndexMap::from([(prompt, text.clone())]);
+        let answers = IndexMap::from([(prompt.to_owned(), text.clone())]);
         self.guard().may_answer(&job.summary(), &answers)?;
         let key = key.map(|key| key.bytes(false).to_owned());
         Ok(TypedInput {

@@ -155,6 +155,16 @@ pub trait Kind {
         false
     }
 
+    /// The change of a file that it makes, on each of its servers.
+    fn file_change(&self) -> Option<&change::Change> {
+        None
+    }
+
+    /// Returns the same for changes of the record.
+    fn file_change_mut(&mut self) -> Option<&mut change::Change> {
+        None
+    }
+
     /// The commands in it. Answers show the beginning of a long one.
     fn commands(&mut self) -> Vec<&mut String> {
         Vec::new()

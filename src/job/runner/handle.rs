@@ -17,8 +17,14 @@ pub struct JobHandle {
     pub(in crate::job) ended: watch::Receiver<Option<Arc<Job>>>,
     pub(in crate::job) trigger: Arc<PollTrigger>,
     pub(super) link: Arc<TerminalLink>,
-    pub(super) asked: Option<Arc<PersonQuestion>>,
+    pub(super) asked: watch::Receiver<Option<Arc<PersonQuestion>>>,
 }
+
+/// Says which question is asked before a job begins. It is dropped where none is.
+pub(in crate::job) type AskedSender = watch::Sender<Option<Arc<PersonQuestion>>>;
+
+/// The ways between callers and a job that runs.
+pub(in crate::job) type JobWays<'a> = (&'a PollTrigger, &'a Arc<TerminalLink>);
 
 impl JobHandle {
     /// The job's ID.
@@ -26,9 +32,11 @@ impl JobHandle {
         &self.id
     }
 
-    /// The question that was asked before it may begin.
-    pub fn asked(&self) -> Option<&Arc<PersonQuestion>> {
-        self.asked.as_ref()
+    /// The question that is asked before it may begin, once it is open; `None` if it begins unasked, or has ended.
+    pub async fn asked(&self) -> Option<Arc<PersonQuestion>> {
+        let mut asked = self.asked.clone();
+        let asked = asked.wait_for(Option::is_some).await.ok()?;
+        asked.clone()
     }
 
     /// Waits until it has ended.

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use super::cancel_requests::CancelRequests;
 use super::id::JobId;
+use super::kept_work::KeptWork;
 use super::outputs::Outputs;
 use super::queue::{AdoptedJobs, Queue};
 use super::stop::StopSignal;
@@ -35,6 +36,7 @@ use crate::ssh::Pool;
 use crate::store::{DataDirectory, StoredSecrets};
 use crate::sync::{NamedLocks, lock};
 pub use handle::JobHandle;
+pub(in crate::job) use handle::{AskedSender, JobWays};
 
 /// The interval at which a job of another process is looked up in the file.
 const FOREIGN_INTERVAL: Duration = Duration::from_millis(250);
@@ -52,6 +54,7 @@ struct Engine {
     outputs: Arc<Outputs>,
     secrets: StoredSecrets,
     versions: FileVersions,
+    kept_work: KeptWork,
     file_locks: NamedLocks,
     requests: CancelRequests,
     actor: CurrentActor,
@@ -100,7 +103,7 @@ impl Jobs {
         (queue, adopted): (Arc<Queue>, AdoptedJobs),
         pool: Pool,
         guard: Arc<Guard>,
-        (secrets, versions): (StoredSecrets, FileVersions),
+        (secrets, versions, kept_work): (StoredSecrets, FileVersions, KeptWork),
         actor: CurrentActor,
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Engine {
@@ -108,6 +111,7 @@ impl Jobs {
             requests: CancelRequests::open(data)?,
             secrets,
             versions,
+            kept_work,
             actor,
             file_locks: NamedLocks::default(),
             data: data.clone(),
@@ -155,8 +159,13 @@ impl Jobs {
         Some(server.host).filter(|host| !host.is_empty())
     }
 
+    /// The work of jobs that wait for a person's yes.
+    pub(in crate::job) fn kept_work(&self) -> &KeptWork {
+        &self.0.kept_work
+    }
+
     /// The questions to persons.
-    pub(in crate::job) fn questions(&self) -> &OpenQuestions {
+    pub(crate) fn questions(&self) -> &OpenQuestions {
         &self.0.questions
     }
 

@@ -5,29 +5,28 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::{Engine, JobHandle, Jobs, RunningJob};
+use super::{AskedSender, Engine, JobHandle, JobWays, Jobs, RunningJob};
 use crate::error::Error;
 use crate::fault::caught;
 use crate::job::clear::clear;
 use crate::job::kind::{Context, JobStart, Spec};
-use crate::job::poll::PollTrigger;
 use crate::job::printed::Printed;
 use crate::job::record::Job;
 use crate::job::status::Status;
 use crate::job::stop::StopSignal;
 use crate::ssh::Pool;
-use crate::ssh::prompt::link::TerminalLink;
 
 impl Jobs {
     /// Runs a job of this process, from its beginning or from where another process has left it.
     pub(super) fn run(&self, job: Arc<Job>, spec: Spec, start: JobStart) -> JobHandle {
         let (end, ended) = watch::channel(None);
+        let (asks, asked) = watch::channel(None);
         let handle = JobHandle {
             id: job.id.clone(),
             ended,
             trigger: Arc::default(),
             link: Arc::default(),
-            asked: None,
+            asked,
         };
         let stop = StopSignal::default();
         let live = RunningJob {
@@ -44,7 +43,8 @@ impl Jobs {
         let link = Arc::clone(&handle.link);
         tokio::spawn(async move {
             // On the heap, because a spawned task is copied several times before it runs.
-            let work = jobs.work_once_agreed(&job, &spec, start, &stop, (&trigger, &link));
+            let ways = (&*trigger, &link);
+            let work = jobs.work_once_agreed(&job, &spec, start, &stop, ways, asks);
             let work = Box::pin(work);
             // A fault in the work must not leave a job that runs for ever.
             let job = caught(work)
@@ -91,13 +91,19 @@ impl Jobs {
         spec: &Spec,
         start: JobStart,
         stop: &StopSignal,
-        ways: (&PollTrigger, &Arc<TerminalLink>),
+        ways: JobWays<'_>,
+        asks: AskedSender,
     ) -> Arc<Job> {
         if !job.is_waiting() {
+            drop(asks);
             return self.work(job, spec, start, stop, ways).await;
         }
-        match self.agreed(job, spec, stop).await {
-            Ok(agreed) => self.work(&agreed, spec, start, stop, ways).await,
+        let agreed = match start {
+            JobStart::Fresh => self.ask(job, spec, stop, ways, asks).await,
+            JobStart::Adopted => self.take_up_question(job, spec, stop).await,
+        };
+        match agreed {
+            Ok((job, spec)) => self.work(&job, &spec, JobStart::Fresh, stop, ways).await,
             Err(ending) => {
                 let mut job = job.clone();
                 job.close(ending);
@@ -112,33 +118,15 @@ impl Jobs {
         spec: &Spec,
         start: JobStart,
         stop: &StopSignal,
-        (trigger, link): (&PollTrigger, &Arc<TerminalLink>),
+        ways: JobWays<'_>,
     ) -> Arc<Job> {
         let mut job = job.clone();
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
         match self.pools(&job, spec, start, stop).await {
-            Ok((pool, reading_pool)) => {
-                let context = Context {
-                    job: &job.header,
-                    recorded: &job.outcome,
-                    start,
-                    stop,
-                    link,
-                    trigger,
-                    config: &self.0.config,
-                    data: &self.0.data,
-                    recorder: &*self.0.queue,
-                    children: self,
-                    outputs: &self.0.outputs,
-                    pool: &pool,
-                    reading_pool: &reading_pool,
-                    guard: &self.0.guard,
-                    secrets: &self.0.secrets,
-                    versions: &self.0.versions,
-                    file_locks: &self.0.file_locks,
-                };
+            Ok(pools) => {
+                let context = self.context(&job, start, stop, ways, &pools);
                 let (ending, outcome) = spec.run(&context).await;
                 job.outcome = outcome;
                 job.close(ending);
@@ -166,8 +154,38 @@ impl Jobs {
         stands
     }
 
+    /// The context of a job that runs over these connections.
+    pub(in crate::job) fn context<'a>(
+        &'a self,
+        job: &'a Job,
+        start: JobStart,
+        stop: &'a StopSignal,
+        (trigger, link): JobWays<'a>,
+        (pool, reading_pool): &'a (Pool, Pool),
+    ) -> Context<'a> {
+        Context {
+            job: &job.header,
+            recorded: &job.outcome,
+            start,
+            stop,
+            link,
+            trigger,
+            config: &self.0.config,
+            data: &self.0.data,
+            recorder: &*self.0.queue,
+            children: self,
+            outputs: &self.0.outputs,
+            pool,
+            reading_pool,
+            guard: &self.0.guard,
+            secrets: &self.0.secrets,
+            versions: &self.0.versions,
+            file_locks: &self.0.file_locks,
+        }
+    }
+
     /// Returns the connections that a job may use, and those that only read.
-    async fn pools(
+    pub(in crate::job) async fn pools(
         &self,
         job: &Job,
         spec: &Spec,

@@ -69,22 +69,10 @@ impl Jobs {
         if let Some(reason) = reason {
             hide_text(alias, reason);
         }
-        let question = self.question_before(&job, &spec)?;
-        if let Some(question) = &question {
-            job.approval = Some(self.agreement_to(&job, question));
-        }
+        let rule = self.rule_before(&job, &spec)?;
+        job.approval = rule.map(|rule| self.agreement_by(&job, rule));
         let job = self.0.queue.add(job)?;
-        if let Some(question) = &question
-            && let Err(error) = self.open_question(&job, question)
-        {
-            let mut job = Job::clone(&job);
-            job.close(error.clone().into());
-            self.0.queue.put(job);
-            return Err(error);
-        }
-        let handle = self.run(job, spec, JobStart::Fresh);
-        let asked = question.map(Arc::new);
-        Ok(JobHandle { asked, ..handle })
+        Ok(self.run(job, spec, JobStart::Fresh))
     }
 
     /// Goes on with a detached job of a process that is gone, or waits for the yes to one that has not begun.
@@ -95,12 +83,7 @@ impl Jobs {
             return;
         }
         let spec = job.spec.clone();
-        let start = if job.is_waiting() {
-            JobStart::Fresh
-        } else {
-            JobStart::Adopted
-        };
-        let handle = self.run(job, spec, start);
+        let handle = self.run(job, spec, JobStart::Adopted);
         if let Some(live) = self.live().get_mut(&handle.id) {
             live.handed_off = true;
         }

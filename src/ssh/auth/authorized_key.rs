@@ -3,12 +3,13 @@
 use std::io;
 
 use russh::keys::{HashAlg, PrivateKey, PublicKey};
+use serde::{Deserialize, Serialize};
 
 use super::key::{beside, read};
 use crate::ssh::target::written::{is_private_key, is_public, key_path};
 
 /// The public half of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizedKey {
     /// Algorithm, key in base64, comment.
     line: String,

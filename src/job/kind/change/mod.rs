@@ -28,7 +28,7 @@ use crate::job::header::Header;
 use crate::job::id::JobId;
 use crate::sftp::spelling;
 pub use outcome::{ChangeOutcome, FileChanged};
-pub use request::{ChangeRequest, ChangeTool, NewContent};
+pub use request::{ChangeRequest, ChangeTool, NewContent, SeenContents};
 pub(super) use standing::access;
 
 /// Changes a file. The texts are in no record: they may be long, and hold secrets.
@@ -47,6 +47,29 @@ impl Change {
             request,
             content: Some(Arc::new(content)),
         }
+    }
+
+    /// The texts, which its record leaves out.
+    pub(in crate::job) fn content(&self) -> Option<&NewContent> {
+        self.content.as_deref()
+    }
+
+    /// Gives a change that was read from a record its texts again.
+    pub(in crate::job) fn set_content(&mut self, content: NewContent) {
+        self.content = Some(Arc::new(content));
+    }
+
+    /// The same change, only to be shown; `None` if it is so already.
+    pub(in crate::job) fn rehearsal(&self) -> Option<Self> {
+        let mut shown = self.clone();
+        let was_shown = std::mem::replace(&mut shown.request.dry_run, true);
+        shown.request.check = None;
+        (!was_shown).then_some(shown)
+    }
+
+    /// Notes the contents that a person has seen, so that no others are changed.
+    pub(in crate::job) fn set_seen(&mut self, seen: SeenContents) {
+        self.request.seen = seen;
     }
 
     fn not_retryable(id: &JobId) -> Error {
@@ -118,12 +141,26 @@ impl Kind for Change {
         check.map_or(Ok(()), |check| guard.may_run(check))
     }
 
+    /// What stands beside the difference, which is known once the files were read.
     fn details(&self) -> String {
-        let content = self.content.as_ref().map(|content| content.shown());
-        let check = self.request.check.as_ref();
-        let check = check.map(|check| format!("\nchecked by: {check}"));
-        let parts = [content.unwrap_or_default(), check.unwrap_or_default()];
-        format!("{}\n{}", self.summary(), parts.concat())
+        let ChangeRequest {
+            mode, owner, check, ..
+        } = &self.request;
+        let further = [
+            mode.map(|mode| format!("mode: {mode:04o}")),
+            owner.as_ref().map(|owner| format!("owner: {owner}")),
+            check.as_ref().map(|check| format!("checked by: {check}")),
+        ];
+        let lines = std::iter::once(self.summary()).chain(further.into_iter().flatten());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn file_change(&self) -> Option<&Change> {
+        Some(self)
+    }
+
+    fn file_change_mut(&mut self) -> Option<&mut Change> {
+        Some(self)
     }
 
     fn commands(&mut self) -> Vec<&mut String> {

@@ -1,5 +1,7 @@
 //! A request to change a file, as callers make it and records keep it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::edit::{TextEdit, apply};
@@ -59,7 +61,13 @@ pub struct ChangeRequest {
     /// A command that has to succeed afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+    /// The contents that a person has seen before they agreed.
+    #[serde(default, skip_serializing_if = "SeenContents::is_empty")]
+    pub seen: SeenContents,
 }
+
+/// The SHA-256 of a file by the aliases of its servers; `None` where there was no file.
+pub type SeenContents = BTreeMap<String, Option<String>>;
 
 /// The file with the keys that may log in, in a user's home.
 const AUTHORIZED_KEYS: &str = "~/.ssh/authorized_keys";
@@ -82,11 +90,13 @@ impl ChangeRequest {
             create_dirs: true,
             dry_run,
             check: Some(MEND_RIGHTS.to_owned()),
+            seen: SeenContents::new(),
         }
     }
 
-    /// Refuses a file that does not have the expected hash.
-    pub(super) fn check_hash(&self, file: &FileSnapshot) -> Result<(), Error> {
+    /// Refuses a file that does not have the expected hash, or is another than the person has seen who agreed.
+    pub(super) fn check_hash(&self, alias: &str, file: &FileSnapshot) -> Result<(), Error> {
+        self.check_seen(alias, file)?;
         let Some(expected) = &self.expected_hash else {
             return Ok(());
         };
@@ -103,10 +113,31 @@ impl ChangeRequest {
             actual,
         })
     }
+
+    /// Refuses a file that the person who agreed has not seen as it is.
+    fn check_seen(&self, alias: &str, file: &FileSnapshot) -> Result<(), Error> {
+        if self.seen.is_empty() {
+            return Ok(());
+        }
+        let path = self.path.clone();
+        match self.seen.get(alias) {
+            Some(seen) if *seen == file.sha256() => Ok(()),
+            Some(seen) => Err(Error::HashMismatch {
+                path,
+                expected: seen.clone(),
+                actual: file.sha256(),
+            }),
+            None => Err(Error::File {
+                path,
+                failure: FileFailure::Changed,
+                reason: "it could not be shown to the person who agreed".to_owned(),
+            }),
+        }
+    }
 }
 
 /// The content that a file is to get.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum NewContent {
     /// The old one, edited.
     Edits(Vec<TextEdit>),
@@ -124,7 +155,7 @@ impl From<AuthorizedKey> for NewContent {
 
 impl NewContent {
     /// The change as lines that go and lines that come, as far as it is known before the file is read.
-    pub(super) fn shown(&self) -> String {
+    pub(in crate::job) fn shown(&self) -> String {
         let with = |mark: &str, text: &str| -> String {
             let lines = text.lines();
             lines.flat_map(|line| [mark, line, "\n"]).collect()

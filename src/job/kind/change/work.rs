@@ -151,7 +151,7 @@ impl<'a> ChangeWork<'a> {
         let file = files.locate(&request.path).await?;
         let lock = context.lock_file(alias, &file.path()).await;
         let old = files.state(&file, LARGEST).await?;
-        request.check_hash(&old)?;
+        request.check_hash(alias, &old)?;
         let may_show = self.may_show(&file, &old)?;
         let (path, wanted, before) = (request.path.clone(), Arc::clone(wanted), old.clone());
         let (new, diff) = blocking(move || {

@@ -19,6 +19,7 @@ mod template;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::change::Change;
 use super::context::Context;
 use super::{Kind, Spec, is_of_type};
 use crate::error::Error;
@@ -31,7 +32,7 @@ use crate::job::id::JobId;
 pub use brakes::{Brakes, OnFailure, Tolerance};
 pub use child::{Child, ChildEnd, ChildState};
 pub use outcome::FleetOutcome;
-use template::Template;
+pub(in crate::job) use template::Template;
 
 /// The `type` of its records.
 const FLEET: &str = "fleet";
@@ -179,6 +180,14 @@ impl Kind for Fleet {
 
     fn knows_targets(&self) -> bool {
         self.each().kind().knows_targets()
+    }
+
+    fn file_change(&self) -> Option<&Change> {
+        self.each().kind().file_change()
+    }
+
+    fn file_change_mut(&mut self) -> Option<&mut Change> {
+        self.each.spec_mut().kind_mut().file_change_mut()
     }
 
     fn details(&self) -> String {

@@ -1,17 +1,21 @@
-//! The work of each child, as the record of its parent nests it.
+//! The work of a job inside another document: that of each child in the record of its parent, and one that is kept.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Map;
 
 use super::super::Spec;
 
-/// The work of each child.
+/// The work of a job, with the type by which it is read again.
 #[derive(Clone, Debug)]
-pub(super) struct Template(Box<Spec>);
+pub(in crate::job) struct Template(Box<Spec>);
 
 impl Template {
-    pub(super) fn of(spec: Spec) -> Self {
+    pub(in crate::job) fn of(spec: Spec) -> Self {
         Self(Box::new(spec))
+    }
+
+    pub(in crate::job) fn into_spec(self) -> Spec {
+        *self.0
     }
 
     pub(super) fn spec(&self) -> &Spec {
