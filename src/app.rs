@@ -48,7 +48,6 @@ struct AppState {
     calls: Arc<Calls>,
     audit_turn: BriefWork,
     asked: AskedQuestions,
-    open_questions: OpenQuestions,
     log: MemoryLog,
     started: Instant,
     pending: Mutex<HashMap<RequestId, JobId>>,
@@ -161,7 +160,6 @@ impl App {
             calls,
             audit_turn: BriefWork::default(),
             asked: AskedQuestions::default(),
-            open_questions: OpenQuestions::of(&offline.data),
             log,
             started: Instant::now(),
             pending: Mutex::default(),
@@ -173,6 +171,11 @@ impl App {
     /// Opens the data directory without the job engine, for `doctor` and for those who watch.
     pub fn offline(config: Config) -> Result<Offline, Error> {
         Offline::open(config)
+    }
+
+    /// The state without the job engine.
+    pub(crate) fn offline_part(&self) -> &Offline {
+        &self.0.offline
     }
 
     /// The settings.
@@ -270,7 +273,7 @@ impl App {
 
     /// The questions that wait for a person at a terminal.
     pub(crate) fn open_questions(&self) -> &OpenQuestions {
-        &self.0.open_questions
+        self.0.jobs.questions()
     }
 
     /// The time since the start.

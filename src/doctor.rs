@@ -20,6 +20,7 @@ use crate::secret::{Vault, hide};
 use crate::ssh::{ChannelPurpose, describe_agent};
 use crate::store::servers::Server;
 use crate::store::{Catalogue, CatalogueEntry};
+use crate::tools::Tools;
 
 /// Servers that are visited at the same time.
 const AT_ONCE: usize = 8;
@@ -264,6 +265,7 @@ impl Offline {
     fn policy(&self) -> Vec<Finding> {
         let what = "command policy";
         let policies = Policies::open(&self.data);
+        policies.know_tools(|| Tools::new().names());
         let idle = policies
             .current()
             .and_then(|_| policies.that_name_none(&self.servers.list()?));

@@ -83,7 +83,7 @@ pub mod red_button;
 mod reply;
 mod report;
 mod resource_uri;
-mod samples;
+pub mod samples;
 pub mod secret;
 pub mod server;
 pub mod sftp;

@@ -13,6 +13,7 @@ use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::descriptors;
 use mcp_sftp_orchestrator::fs::blocking;
 use mcp_sftp_orchestrator::logging::{self, MemoryLog};
+use mcp_sftp_orchestrator::samples::sample_by_setting;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
 use rmcp::ServiceExt;
@@ -114,6 +115,8 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
             Err(error) => tracing::debug!("the session did not begin: {error}"),
         }
     });
+    let sampled = state.clone();
+    let sampling = tokio::spawn(async move { sample_by_setting(&sampled).await });
     // One cause, for the log, the records of jobs and the audit.
     let cause = tokio::select! {
         ending = connection.ended() => {
@@ -128,6 +131,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
             .map_or_else(|| "no session came about".to_owned(), |ending| ending.to_string()),
     };
     tracing::info!("{NAME} ends: {cause}");
+    sampling.abort();
     let record = async {
         let (saved, ()) = tokio::join!(jobs.shut_down(&cause), state.close_all(&cause));
         saved.and(blocking(move || calls.interrupt(&cause)).await)

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::helper::{
     Client, ERAS, Era, EraSession, Fixture, Fleet, Sshd, Terminal, directory, eventually, if_slow,
@@ -239,31 +239,43 @@ async fn a_task_that_waits_outlives_its_process_and_begins_once() {
 /// A process may be killed at any moment beside the yes.
 #[tokio::test]
 async fn a_kill_beside_the_yes_begins_nothing_twice() {
+    const AT_ONCE: usize = 10;
     let (sshd, data) = (Sshd::start(), directory());
-    let mut client = Client::spawned(data.path(), &["--sync-timeout=0.1"]).await;
+    let mut client = Client::spawned(data.path(), &["--sync-timeout=0.01"]).await;
     client.register(sshd.login("web1")).await;
     write_rules(data.path(), &json!({"modes": {"all": "ask"}}));
     let questions = data.path().join("approvals.json");
-    for round in 0..if_slow(200, 3) {
+    for round in 0..if_slow(200, 20) / AT_ONCE {
         client.person_goes_away();
-        let note = sshd.home(&format!("times{round}"));
-        let cmd = format!("echo once >> {note}");
-        let waiting = client.call("task_exec", run(&cmd)).await.ok();
-        let id = waiting.facts()["id"].clone();
+        let mut waiting = Vec::new();
+        for task in 0..AT_ONCE {
+            let note = sshd.home(&format!("times{round}-{task}"));
+            let cmd = format!("echo once >> {note}");
+            let answer = client.call("task_exec", run(&cmd)).await.ok();
+            waiting.push((answer.facts()["id"].clone(), note));
+        }
+        let open = || read_json(&questions).as_object().map_or(0, Map::len);
+        eventually("all questions are open", || open() == AT_ONCE).await;
         let mut open = read_json(&questions);
-        open[id.as_str().unwrap()]["answer"] = "yes".into();
-        std::fs::write(&questions, open.to_string()).unwrap();
+        for (id, _) in &waiting {
+            open[id.as_str().unwrap()]["answer"] = "yes".into();
+        }
+        let all_answered = questions.with_extension("new");
+        std::fs::write(&all_answered, open.to_string()).unwrap();
+        std::fs::rename(&all_answered, &questions).unwrap();
         let pause = u64::try_from(round % 20 * 25).unwrap();
         tokio::time::sleep(Duration::from_millis(pause)).await;
         client.kill().await;
-        client = Client::spawned(data.path(), &["--sync-timeout=0.1"]).await;
-        client.wait(&id).await;
-        let record = client.call("task_status", json!({"id": id})).await.ok();
-        let times = std::fs::read_to_string(&note).unwrap_or_default();
-        match record.facts()["status"].as_str().unwrap() {
-            "completed" => assert_eq!(times, "once\n", "round {round}"),
-            "crashed" => assert!(times.is_empty() || times == "once\n", "{times}"),
-            other => panic!("round {round}: {other}"),
+        client = Client::spawned(data.path(), &["--sync-timeout=0.01"]).await;
+        for (id, note) in waiting {
+            client.wait(&id).await;
+            let record = client.call("task_status", json!({"id": id})).await.ok();
+            let times = std::fs::read_to_string(&note).unwrap_or_default();
+            match record.facts()["status"].as_str().unwrap() {
+                "completed" => assert_eq!(times, "once\n", "round {round}"),
+                "crashed" => assert!(times.is_empty() || times == "once\n", "{times}"),
+                other => panic!("round {round}: {other}"),
+            }
         }
     }
 }
@@ -558,6 +570,56 @@ async fn the_reason_is_listed_only_where_somebody_may_be_asked() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_to_list_the_tools_again_when_rules_begin_to_ask() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let mut session = session(Era::Handshake, &sshd, data.path(), json!({}), &json!({})).await;
+    let list = json!({"jsonrpc": "2.0", "id": 70, "method": "tools/list"});
+    session.process.send(&list.to_string()).await;
+    session.process.receive().await;
+    write_rules(data.path(), &json!({"ask": ["rm *"]}));
+    let call = json!({
+        "jsonrpc": "2.0", "id": 71, "method": "tools/call",
+        "params": {"name": "task_exec", "arguments": run("uname")},
+    });
+    session.process.send(&call.to_string()).await;
+    let told = [
+        session.process.receive().await,
+        session.process.receive().await,
+    ];
+    let is_told = |message: &Value| message["method"] == "notifications/tools/list_changed";
+    assert!(told.iter().any(is_told), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_rule_about_a_tool_that_there_is_not_is_refused_with_the_one_that_was_meant() {
+    let fixture = Fixture::embedded().await;
+    write_rules(fixture.data.path(), &json!({"ask": ["tool:get_*"]}));
+    fixture.exec("uname").await.ok();
+    write_rules(
+        fixture.data.path(),
+        &json!({"ask": ["tool:file_edti on web1"]}),
+    );
+    let diagnostics = json!({});
+    let told = fixture
+        .client
+        .call("system_diagnostics", diagnostics)
+        .await
+        .ok();
+    let told = told.facts().to_string();
+    assert!(
+        told.contains("names no tool; did you mean `tool:file_edit`?"),
+        "{told}"
+    );
+    // The rules that were read before still hold.
+    fixture.exec("uname").await.ok();
+    let data = directory();
+    write_rules(data.path(), &json!({"ask": ["tool:nothing"]}));
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let added = json!({"alias": "a", "host": "192.0.2.7", "user": "u", "verify": false});
+    assert!(client.call("server_add", added).await.is_error());
+}
+
+#[tokio::test]
 async fn a_shell_is_asked_about_and_so_is_what_is_typed_into_it() {
     let fixture = Fixture::start().await;
     fixture.client.person_goes_away();
@@ -606,6 +668,10 @@ async fn what_a_record_leaves_out_outlives_its_process_encrypted() {
     let first = Client::spawned(data, &["--sync-timeout=0.2"]).await;
     first.person_goes_away();
     first.register(sshd.login("web1")).await;
+    // From now on it is masked wherever it stands.
+    let mut spare = json!({"alias": "spare", "host": "192.0.2.7", "user": "u", "verify": false});
+    spare["password"] = SECRET.into();
+    first.call("server_add", spare).await.ok();
     write_rules(data, &json!({"modes": {"all": "ask"}}));
     let [note, written, edited] = ["note", "written", "edited"].map(|name| sshd.home(name));
     std::fs::write(&edited, "one\ntwo\n").unwrap();
@@ -694,12 +760,11 @@ async fn a_yes_is_about_the_file_as_it_was_shown() {
     std::fs::write(&file, "one\ntwo\nfour\n").unwrap();
     approve(data, &id);
     let refused = fixture.client.wait(&id).await.error("HASH_MISMATCH");
-    let (seen, found) = (
-        &refused["details"]["expected"],
-        &refused["details"]["actual"],
-    );
+    let message = refused["message"].as_str().unwrap();
+    let hashes = message.split_once("as expected: ").unwrap().1;
+    let (found, seen) = hashes.split_once(" instead of ").unwrap();
     assert!(
-        seen.is_string() && found.is_string() && seen != found,
+        found.len() == 64 && seen.len() == 64 && seen != found,
         "{refused}"
     );
     assert_eq!(std::fs::read(&file).unwrap(), b"one\ntwo\nfour\n");
@@ -711,7 +776,7 @@ async fn a_yes_is_about_the_file_as_it_was_shown() {
     fixture.client.wait(&id).await.ok();
     assert_eq!(std::fs::read(&file).unwrap(), b"one\n2\nthree\n");
 
-    // What cannot be done is not asked about.
+    // Nobody is asked about a change that cannot be made.
     let refused = fixture.client.call("file_edit", edit("nowhere")).await;
     assert!(refused.is_error(), "{}", refused.text());
     assert_eq!(read_json(&data.join("approvals.json")), json!({}));
@@ -729,7 +794,10 @@ async fn a_question_about_several_servers_shows_where_the_difference_is_another(
     let write = json!({"alias": "all", "path": "a", "content": "new\n"});
     let waiting = fleet.client.call("file_write", write).await.ok();
     let id = waiting.facts()["id"].clone();
-    let open = read_json(&data.join("approvals.json"));
+    // The files are read first, on each server.
+    let approvals = data.join("approvals.json");
+    eventually("the question is open", || approvals.exists()).await;
+    let open = read_json(&approvals);
     let details = open[id.as_str().unwrap()]["details"].as_str().unwrap();
     assert!(details.contains("on `w1`, `w2`, `w3`:\n"), "{details}");
     approve(data, &id);

@@ -51,7 +51,7 @@ async fn a_client_s_own_rules_are_added_once_and_the_rest_stays() {
         .ok();
     let denied = json_of(&home, ".cursor/cli-config.json")["permissions"]["deny"].to_string();
     assert!(
-        denied.contains("Shell(sftp)") && denied.contains(":resume*"),
+        denied.contains("Shell(sftp)") && denied.contains("Shell(mcp-sftp-orchestrator)"),
         "{denied}"
     );
     home.run("install --client codex --deny-ssh".to_owned())
@@ -67,6 +67,49 @@ async fn a_client_s_own_rules_are_added_once_and_the_rest_stays() {
         rules.contains(r#"pattern = ["mcp-sftp-orchestrator", "approve"]"#),
         "{rules}"
     );
+}
+
+#[tokio::test]
+async fn uninstall_takes_out_the_rules_that_install_has_added_and_no_others() {
+    let home = UserHome::create();
+    std::fs::create_dir(home.path.join(".claude")).unwrap();
+    let settings = ".claude/settings.json";
+    let before = r#"{"permissions": {"allow": ["Read"], "deny": ["Bash(ssh:*)"]}}"#;
+    std::fs::write(home.path.join(settings), before).unwrap();
+    let install = async |client: &str| {
+        let install = format!("install --client {client} --deny-ssh");
+        home.run(install).await.ok();
+    };
+    let uninstall =
+        async |client: &str| home.run(format!("uninstall --client {client}")).await.ok();
+    install("claude-code").await;
+    let said = uninstall("claude-code").await;
+    assert!(said.contains("rules against ssh"), "{said}");
+    assert_eq!(read(&home, settings), before, "to the byte");
+
+    // Somebody has changed the file meanwhile.
+    install("claude-code").await;
+    let changed = read(&home, settings).replace("\"Read\"", "\"Write\"");
+    std::fs::write(home.path.join(settings), changed).unwrap();
+    uninstall("claude-code").await;
+    let left = json!({"permissions": {"allow": ["Write"], "deny": ["Bash(ssh:*)"]}});
+    assert_eq!(json_of(&home, settings), left);
+
+    for (client, file) in [
+        ("gemini-cli", ".gemini/settings.json"),
+        ("cursor", ".cursor/cli-config.json"),
+        ("codex", ".codex/rules/mcp-sftp-orchestrator.rules"),
+    ] {
+        install(client).await;
+        let installed = read(&home, file);
+        assert!(installed.contains("scp"), "{client}: {installed}");
+        uninstall(client).await;
+        let left = std::fs::read_to_string(home.path.join(file)).unwrap_or_default();
+        assert!(
+            !left.contains("scp") && !left.contains("exclude"),
+            "{client}: {left}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,19 +1,21 @@
 //! The page in a browser: who may see it, and a person at work on it.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use chrono::Utc;
-use reqwest::header::{COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
+use chrono::{TimeDelta, Utc};
+use reqwest::header::{COOKIE, HOST, HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::{Client as HttpClient, Method, Response, redirect};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 use crate::helper::{
-    Fixture, Sshd, apart, binary, directory, eventually, eventually_so, printed, read_json,
-    terminal, test_tool,
+    Client, ERAS, EraSession, Fixture, Sshd, apart, binary, directory, eventually, eventually_so,
+    if_slow, printed, read_json, terminal, test_tool,
 };
 
 /// A page that is served, and its terminal.
@@ -25,10 +27,16 @@ struct ServedPage {
 
 impl ServedPage {
     async fn of(data: &Path) -> Self {
-        let (near, far) = terminal();
-        let mut process = binary()
+        let mut command = binary();
+        command
             .arg(format!("--data-dir={}", data.display()))
-            .arg("web")
+            .args(["web", "--no-open"]);
+        Self::served_by(command).await
+    }
+
+    async fn served_by(mut command: tokio::process::Command) -> Self {
+        let (near, far) = terminal();
+        let mut process = command
             .stdin(far.try_clone().unwrap())
             .stdout(Stdio::piped())
             .spawn()
@@ -68,27 +76,38 @@ impl ServedPage {
         path: &str,
         headers: HeaderMap,
     ) -> reqwest::Result<Response> {
+        let held = json!({"held": true});
+        self.send_with(method, path, headers, &held).await
+    }
+
+    async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: &Value,
+    ) -> reqwest::Result<Response> {
         let client = HttpClient::builder()
             .redirect(redirect::Policy::none())
             .build()?;
         let url = format!("{}{path}", self.origin());
         let request = client.request(method, url).headers(headers);
-        let body = json!({ "held": true }).to_string();
         let request = request.header("content-type", "application/json");
-        request.body(body).send().await
+        request.body(body.to_string()).send().await
     }
 
     /// Opens the link, and returns the session's cookie.
     async fn log_in(&self) -> String {
         let path = self.link.strip_prefix(self.origin()).unwrap();
         let response = self.get(path).await.unwrap();
-        assert_eq!(response.status(), 303);
-        assert_eq!(response.headers()[LOCATION], "/");
-        let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+        assert_eq!(response.status(), 200);
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
         assert!(
             cookie.contains("; HttpOnly; SameSite=Strict"),
             "no script reads it, and no other site sends it: {cookie}"
         );
+        let leads = response.text().await.unwrap();
+        assert!(leads.contains("content=\"0; url=/\""), "{leads}");
         let again = self.get(path).await.unwrap();
         assert_eq!(again.status(), 403, "the link works once");
         cookie.split(';').next().unwrap().to_owned()
@@ -265,6 +284,8 @@ async fn servers_are_sampled_while_somebody_looks() {
     let code = json!({"alias": "web2", "host": "127.0.0.1", "port": 1, "user": "u", "password": "p-of-web2",
         "totpSecret": "JBSWY3DPEHPK3PXP"});
     fixture.client.call("server_add", code).await.ok();
+    // From now on its host key is known.
+    fixture.exec("true").await.ok();
     let page = ServedPage::of(fixture.data.path()).await;
     let cookie = page.log_in().await;
     let samples = fixture.data.path().join("samples.json");
@@ -368,4 +389,198 @@ async fn pictures_for_the_guide() {
         &json!({"link": page.link, "shots": shots}),
     )
     .await;
+}
+
+/// The link is in a file of the person's alone, and in no command line.
+#[tokio::test]
+async fn the_page_is_opened_where_there_is_a_desktop() {
+    let (data, home) = (directory(), directory());
+    let (program, opened) = (home.path().join("xdg-open"), home.path().join("opened"));
+    let script = format!(
+        "#!/bin/sh\nprintf '%s' \"$*\" > {0}.new\nmv {0}.new {0}\n",
+        opened.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let mut command = binary();
+    command
+        .arg(format!("--data-dir={}", data.path().display()))
+        .arg("web")
+        .env("PATH", format!("{}:{path}", home.path().display()))
+        .env("DISPLAY", ":99")
+        .env_remove("SSH_CONNECTION");
+    let page = ServedPage::served_by(command).await;
+    eventually("a browser was opened", || opened.exists()).await;
+    let file = std::fs::read_to_string(&opened).unwrap();
+    let (_, token) = page.link.split_once("token=").unwrap();
+    let is_document = Path::new(&file)
+        .extension()
+        .is_some_and(|end| end == "html");
+    assert!(!file.contains(token) && is_document, "{file}");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+    let leads = std::fs::read_to_string(&file).unwrap();
+    assert!(leads.contains(&page.link), "{leads}");
+    let link = format!("file://{file}");
+    let told = json!({"link": link, "origin": page.origin()});
+    browse("opened.mjs", &told).await;
+}
+
+/// Servers are asked by the program that serves, if a setting says so, and only where their host keys are known.
+#[tokio::test]
+async fn servers_are_sampled_by_a_setting() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let mut unseen = sshd.login("web2");
+    unseen["host"] = "localhost".into();
+    unseen["verify"] = false.into();
+    let first = Client::spawned(data.path(), &[]).await;
+    let mut seen = sshd.login("web1");
+    seen["verify"] = true.into();
+    first.call("server_add", seen).await.ok();
+    first.call("server_add", unseen).await.ok();
+    first.kill().await;
+    let samples = data.path().join("samples.json");
+    assert!(!samples.exists(), "nobody asks by itself");
+    std::fs::write(data.path().join(".env"), "MCP_SAMPLE_INTERVAL=60\n").unwrap();
+    let _sampling = Client::spawned(data.path(), &[]).await;
+    eventually("a sample is kept", || samples.exists()).await;
+    let kept = read_json(&samples);
+    assert!(kept["web1"]["samples"][0]["memory"].is_u64(), "{kept}");
+    assert!(kept.get("web2").is_none(), "{kept}");
+}
+
+impl ServedPage {
+    /// Answers yes on the page. Returns whether that counted.
+    async fn says_yes(&self, cookie: &str, id: &str) -> bool {
+        let given = headers(&[(COOKIE.as_str(), cookie), (ORIGIN.as_str(), self.origin())]);
+        let (path, yes) = (format!("/api/questions/{id}"), json!({"yes": true}));
+        let response = self.send_with(Method::POST, &path, given, &yes).await;
+        response.unwrap().status().is_success()
+    }
+}
+
+/// Two answers to each question at the same time, from two processes.
+#[tokio::test]
+async fn the_first_of_two_answers_counts_and_the_other_is_told() {
+    let data = directory();
+    let ids: Vec<_> = (0..if_slow(200, 20))
+        .map(|number| format!("{number:08}"))
+        .collect();
+    let open = ids.iter().map(|id| {
+        let question = json!({"question": "do it?", "askedAt": Utc::now().to_rfc3339()});
+        (id.clone(), question)
+    });
+    let approvals = data.path().join("approvals.json");
+    std::fs::write(&approvals, open.collect::<Value>().to_string()).unwrap();
+    let page = ServedPage::of(data.path()).await;
+    let cookie = page.log_in().await;
+    for id in &ids {
+        let mut deny = binary();
+        deny.args(["deny", id]);
+        deny.arg(format!("--data-dir={}", data.path().display()));
+        let (yes, no) = tokio::join!(page.says_yes(&cookie, id), deny.output());
+        let no = no.unwrap().status.success();
+        assert!(yes != no, "{id}: {yes} {no}");
+        let counts = if yes { "yes" } else { "no" };
+        assert_eq!(read_json(&approvals)[id]["answer"], counts, "{id}");
+    }
+}
+
+/// Answers that come about when their questions expire: whoever is told that it counted is heeded, and nobody else.
+#[tokio::test]
+async fn an_answer_counts_or_the_question_has_expired() {
+    let fixture = Fixture::embedded_with(|config| {
+        config.sync_timeout = Duration::from_millis(1);
+    })
+    .await;
+    fixture.client.person_goes_away();
+    let data = fixture.data.path();
+    let rules = json!({"modes": {"all": "ask"}});
+    std::fs::write(data.join("policies.json"), rules.to_string()).unwrap();
+    let mut tasks = Vec::new();
+    for task in 0..if_slow(200, 20) {
+        let waiting = fixture.exec(&format!("touch made{task}")).await.ok();
+        tasks.push((waiting.facts()["id"].clone(), format!("made{task}")));
+    }
+    let page = ServedPage::of(data).await;
+    let cookie = page.log_in().await;
+    let approvals = data.join("approvals.json");
+    let open = || read_json(&approvals).as_object().map_or(0, Map::len);
+    eventually("all questions are open", || open() == tasks.len()).await;
+    let mut open = read_json(&approvals);
+    // The questions expire one after another while they are answered.
+    let begins = Utc::now() - TimeDelta::seconds(600) + TimeDelta::milliseconds(500);
+    for (number, (id, _)) in tasks.iter().enumerate() {
+        let asked = begins + TimeDelta::milliseconds(i64::try_from(number).unwrap() * 8);
+        open[id.as_str().unwrap()]["askedAt"] = asked.to_rfc3339().into();
+    }
+    let changed = approvals.with_extension("new");
+    std::fs::write(&changed, open.to_string()).unwrap();
+    std::fs::rename(&changed, &approvals).unwrap();
+    let mut counted = Vec::new();
+    for (id, _) in &tasks {
+        counted.push(page.says_yes(&cookie, id.as_str().unwrap()).await);
+    }
+    for ((id, made), counted) in tasks.iter().zip(counted) {
+        let ended = fixture.client.wait(id).await;
+        if counted {
+            ended.ok().has(&json!({"status": "completed"}));
+        } else {
+            ended.error("APPROVAL_EXPIRED");
+        }
+        assert_eq!(fixture.there(made).exists(), counted, "{id}");
+    }
+}
+
+/// The card of a question, in a client that shows such documents.
+#[tokio::test]
+async fn a_card_shows_a_question_and_leaves_the_answer_to_the_person() {
+    let apps = json!({"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}});
+    for (era, capabilities) in ERAS
+        .into_iter()
+        .flat_map(|era| [(era, &apps), (era, &Value::Null)])
+    {
+        let (sshd, data) = (Sshd::start(), directory());
+        let shows = !capabilities.is_null();
+        let capabilities = if shows {
+            capabilities.clone()
+        } else {
+            json!({})
+        };
+        let settings = [("MCP_SYNC_TIMEOUT_S", "1")];
+        let mut session = EraSession::begin_with(era, data.path(), capabilities, &settings).await;
+        session.tool("server_add", sshd.login("web1")).await;
+        let rules = json!({"modes": {"web1": "ask"}});
+        std::fs::write(data.path().join("policies.json"), rules.to_string()).unwrap();
+        let listed = session.ask("tools/list", json!({})).await;
+        let of_card = |tool: &Value| tool["_meta"]["ui"]["resourceUri"].is_string();
+        let tools = listed["tools"].as_array().unwrap();
+        let with_card: Vec<_> = tools.iter().filter(|tool| of_card(tool)).collect();
+        assert_eq!(with_card.len(), usize::from(shows), "{with_card:?}");
+        let run = json!({"alias": "web1", "cmd": "echo '<img src=x>' > made", "reason": "a test"});
+        let waiting = session.tool("task_exec", run).await;
+        let text = waiting["content"][0]["text"].as_str().unwrap();
+        let (_, id) = text.split_once("(task ").unwrap();
+        let id = id.split(')').next().unwrap();
+        let answer = session
+            .tool("task_wait", json!({"id": id, "timeout": 0.1}))
+            .await;
+        let question = &answer["_meta"]["mcp-sftp-orchestrator/question"];
+        assert_eq!(question.is_object(), shows, "{answer}");
+        if !shows {
+            continue;
+        }
+        assert_eq!(
+            (&question["id"], &question["rule"]),
+            (&json!(id), &json!("mode ask of web1"))
+        );
+        let uri = with_card[0]["_meta"]["ui"]["resourceUri"].clone();
+        let card = session.ask("resources/read", json!({"uri": uri})).await;
+        let card = &card["contents"][0];
+        assert_eq!(card["mimeType"], "text/html;profile=mcp-app");
+        let html = card["text"].as_str().unwrap();
+        assert!(!html.contains("http"), "nothing comes from elsewhere");
+        browse("card.mjs", &json!({"card": html, "answer": answer})).await;
+    }
 }

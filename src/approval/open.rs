@@ -1,5 +1,6 @@
 //! Questions that wait in the data directory for whoever answers first: `approvals.json`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -9,7 +10,7 @@ use crate::actor::Actor;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::random;
-use crate::store::{DataDirectory, Document, Version};
+use crate::store::{DataDirectory, Document, Version, VersionWatch};
 use crate::time::Timestamp;
 
 /// The interval at which somebody who waits for an answer looks for it.
@@ -28,17 +29,24 @@ type QuestionsById = IndexMap<String, PersonQuestion>;
 
 /// The open questions of a data directory, whichever process has asked them.
 #[derive(Clone, Debug)]
-pub struct OpenQuestions(Document);
+pub struct OpenQuestions {
+    document: Document,
+    changes: Arc<VersionWatch>,
+}
 
 impl OpenQuestions {
     /// The open questions of a data directory.
     pub fn of(data: &DataDirectory) -> Self {
-        Self(data.document("approvals.json"))
+        let document = data.document("approvals.json");
+        Self {
+            changes: Arc::new(VersionWatch::new(document.clone(), LOOK_INTERVAL)),
+            document,
+        }
     }
 
     /// Takes the answer to a question of this text, or opens the question. Blocks.
     pub fn ask(&self, question: PersonQuestion) -> Result<Standing, Error> {
-        self.0.update(|questions: &mut QuestionsById| {
+        self.document.update(|questions: &mut QuestionsById| {
             drop_old(questions);
             let mut found = questions.iter();
             let found = found.find(|(_, one)| one.text == question.text && !one.is_of_task);
@@ -60,7 +68,7 @@ impl OpenQuestions {
 
     /// Opens the question of a task, under the task's ID. Blocks.
     pub fn open(&self, id: &str, question: PersonQuestion) -> Result<(), Error> {
-        self.0.update(|questions: &mut QuestionsById| {
+        self.document.update(|questions: &mut QuestionsById| {
             drop_old(questions);
             questions.insert(id.to_owned(), question);
         })
@@ -74,9 +82,9 @@ impl OpenQuestions {
         answer: PersonAnswer,
         by: Actor,
     ) -> Result<Option<PersonQuestion>, Error> {
-        self.0.update(|questions: &mut QuestionsById| {
+        self.document.update(|questions: &mut QuestionsById| {
             drop_old(questions);
-            let open = questions.get_mut(id).filter(|one| one.answer.is_none())?;
+            let open = questions.get_mut(id).filter(|one| one.is_open())?;
             open.answer = Some(answer);
             open.answered_by = Some(by);
             open.answered_at = Some(Timestamp::now());
@@ -86,7 +94,7 @@ impl OpenQuestions {
 
     /// Removes a question that nobody waits for any more. Blocks.
     pub fn withdraw(&self, id: &str) -> Result<(), Error> {
-        self.0.update(|questions: &mut QuestionsById| {
+        self.document.update(|questions: &mut QuestionsById| {
             drop_old(questions);
             questions.shift_remove(id);
         })
@@ -101,39 +109,32 @@ impl OpenQuestions {
     /// The questions without an answer, by their IDs, the oldest first. Blocks.
     pub fn list(&self) -> Result<Vec<(String, PersonQuestion)>, Error> {
         let open = self.read()?.into_iter();
-        Ok(open.filter(|(_, one)| one.answer.is_none()).collect())
+        Ok(open.filter(|(_, one)| one.is_open()).collect())
     }
 
     /// The version of the document, which changes whenever a question is opened, answered or withdrawn; a question
     /// that expires changes nothing. It costs a look at the file.
     pub fn version(&self) -> Option<Version> {
-        self.0.version()
+        self.document.version()
     }
 
     /// Waits until the question of this ID has an answer, and returns it as it stands then; `None` once it has expired
     /// or was withdrawn.
     pub async fn answered(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
-        let mut seen = None;
-        let mut left = Duration::MAX;
+        let mut changes = self.changes.changes();
         loop {
-            let version = self.version();
+            let (questions, id) = (self.clone(), id.to_owned());
+            let left = match blocking(move || questions.get(&id)).await? {
+                Some(question) if question.answer.is_none() => question.time_left(),
+                settled => return Ok(settled),
+            };
             // An expiry changes no version.
-            if seen != Some(version) || left.is_zero() {
-                let (questions, id) = (self.clone(), id.to_owned());
-                match blocking(move || questions.get(&id)).await? {
-                    Some(question) if question.answer.is_none() => left = question.time_left(),
-                    settled => return Ok(settled),
-                }
-                seen = Some(version);
-            }
-            let pause = LOOK_INTERVAL.min(left);
-            tokio::time::sleep(pause).await;
-            left = left.saturating_sub(pause);
+            let _ = tokio::time::timeout(left, changes.changed()).await;
         }
     }
 
     fn read(&self) -> Result<QuestionsById, Error> {
-        let mut questions = self.0.read()?;
+        let mut questions = self.document.read()?;
         drop_old(&mut questions);
         Ok(questions)
     }
@@ -146,6 +147,7 @@ fn drop_old(questions: &mut QuestionsById) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::LIFE;
 
     fn questions(directory: &tempfile::TempDir) -> OpenQuestions {
         OpenQuestions::of(&DataDirectory::open(directory.path()).unwrap())
@@ -196,6 +198,23 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_in_time_is_found_though_it_is_looked_for_late() {
+        let directory = tempfile::tempdir().unwrap();
+        let questions = questions(&directory);
+        let asked = Timestamp::now().before(LIFE + Duration::from_secs(1));
+        let in_time = Timestamp::now().before(Duration::from_secs(2));
+        let text = format!(
+            r#"{{"a1": {{"question": "one", "askedAt": "{asked}", "answer": "yes", "answeredAt": "{in_time}"}},
+            "a2": {{"question": "two", "askedAt": "{asked}"}}}}"#
+        );
+        std::fs::write(directory.path().join("approvals.json"), text).unwrap();
+        let found = questions.get("a1").unwrap().unwrap();
+        assert_eq!(found.answer, Some(PersonAnswer::Yes));
+        assert_eq!(answer(&questions, "a2", PersonAnswer::Yes), None);
+        assert_eq!(questions.get("a2").unwrap(), None);
+    }
+
+    #[test]
     fn a_file_of_an_earlier_version_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let questions = questions(&directory);
@@ -209,7 +228,7 @@ mod tests {
     async fn the_first_of_two_answers_counts() {
         let directory = tempfile::tempdir().unwrap();
         let questions = questions(&directory);
-        for round in 0..50 {
+        for round in 0..200 {
             let id = format!("{round:08}");
             let question = PersonQuestion {
                 is_of_task: true,

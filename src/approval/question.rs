@@ -10,6 +10,9 @@ use crate::actor::Actor;
 use crate::readable::readable;
 use crate::time::{Timestamp, brief};
 
+/// The time after a question's life in which an answer that came in time is still heeded.
+const HEEDED: Duration = Duration::from_secs(10);
+
 /// The answer of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -106,7 +109,13 @@ impl PersonQuestion {
         readable(&text).into_owned()
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.answer.is_none() && !self.time_left().is_zero()
+    }
+
+    /// Returns whether nothing is to be made of it any more.
     pub(super) fn is_expired(&self) -> bool {
-        self.time_left().is_zero()
+        let heeded = self.answered_at.map_or(Duration::ZERO, |_| HEEDED);
+        self.asked_at.elapsed() >= LIFE + heeded
     }
 }

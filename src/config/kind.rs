@@ -64,6 +64,26 @@ impl SettingKind for PositiveSeconds {
     }
 }
 
+/// Seconds between samples of servers; 0 is none by itself.
+pub(super) struct SamplePeriod;
+
+impl SettingKind for SamplePeriod {
+    type FieldType = Option<Duration>;
+    const FORMAT: &'static str = "number";
+
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Option<Duration> {
+        let period = raw.parse(variable, "0, or seconds from 60 to 86400", |text| {
+            let seconds = text.parse().ok();
+            seconds.filter(|seconds| matches!(seconds, 0 | 60..=86_400))
+        });
+        (period > 0).then(|| Duration::from_secs(period))
+    }
+
+    fn show(value: &Option<Duration>) -> Option<Value> {
+        Some(millis(value.unwrap_or_default()).into())
+    }
+}
+
 /// Milliseconds, at least `LEAST`.
 pub(super) struct Millis<const LEAST: u64>;
 

@@ -14,7 +14,8 @@ use tracing::Level;
 use super::SshFiles;
 use super::kind::{
     Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
-    PlainText, PositiveSeconds, Protection, SecretText, SettingKind, StructuredChoice, Timeout,
+    PlainText, PositiveSeconds, Protection, SamplePeriod, SecretText, SettingKind,
+    StructuredChoice, Timeout,
     Toolsets,
 };
 use super::origin::SettingOrigin;
@@ -146,6 +147,8 @@ settings! {
         "ms before an idle connection closes";
     "SHELL_IDLE_TIMEOUT" = "1800000" => shell_idle_timeout: Duration as Millis<1>, "shellIdleTimeout",
         "ms without a call after which an open shell ends";
+    "MCP_SAMPLE_INTERVAL" = "0" => sample_interval: Option<Duration> as SamplePeriod, "sampleInterval",
+        "seconds between samples of servers' load, memory and disk; 0 = only while somebody looks";
     "KEEP_ALIVE_INTERVAL" = "30000" => keep_alive: Duration as Millis<1>, "keepAliveInterval",
         "ms between keep-alives; three unanswered close the connection";
     "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as ItemCount<1>, "maxQueueSize",

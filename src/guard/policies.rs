@@ -77,6 +77,8 @@ pub struct Policies {
     default: OnceLock<Arc<ActiveRules>>,
     /// Rules that hold whatever the file says.
     fixed: Option<Arc<ActiveRules>>,
+    /// The names of all tools, once they are known.
+    tools: OnceLock<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -132,10 +134,19 @@ impl Policies {
             state: Mutex::default(),
             default: OnceLock::new(),
             fixed: None,
+            tools: OnceLock::new(),
         };
         // An error is reported when rules are needed.
         policies.look(&mut lock(&policies.state));
         policies
+    }
+
+    /// Refuses rules about tools that are none of these from now on, those that were read before included.
+    pub fn know_tools(&self, names: impl FnOnce() -> Vec<String>) {
+        let mut state = lock(&self.state);
+        self.tools.get_or_init(names);
+        *state = FileState::default();
+        self.look(&mut state);
     }
 
     /// The policy that holds now. Unreadable rules are an error if none were read before: no command runs
@@ -169,6 +180,7 @@ impl Policies {
             state: Mutex::default(),
             default: OnceLock::new(),
             fixed: Some(Arc::new(active)),
+            tools: OnceLock::new(),
         }
     }
 
@@ -278,6 +290,10 @@ impl Policies {
         );
         let tunnels = self.parse_rules(&written.tunnels, TunnelRule::parse)?;
         let asking = AskingRules::parse(&written.ask, &written.modes, &written.always);
+        let asking = asking.and_then(|asking| match self.tools.get() {
+            Some(known) => asking.check_tools(known).map(|()| asking),
+            None => Ok(asking),
+        });
         let asking = asking.map_err(|problem| self.document.failure("read", problem))?;
         Ok(ActiveRules {
             asking: Arc::new(asking),

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::error::Error;
-use crate::store::{Cached, DataDirectory, Document, Version};
+use crate::store::{Cached, DataDirectory, Document, Version, VersionWatch};
 use crate::time::Timestamp;
 pub use commands::command_to_type;
 
-/// The interval at which running work looks whether its server is held.
-pub const HEEDED_EVERY: Duration = Duration::from_millis(250);
+/// The interval at which it is looked whether servers are held, while something runs there.
+const HEEDED_EVERY: Duration = Duration::from_millis(250);
 
 /// A person's stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,15 +58,18 @@ pub struct Holds {
     data: DataDirectory,
     document: Document,
     cached: Cached<HeldServers>,
+    changes: VersionWatch,
 }
 
 impl Holds {
     /// The holds of a data directory.
     pub fn of(data: &DataDirectory) -> Self {
+        // While it cannot be told what is held, everything is.
+        let document = data.document("held.json").or_nothing();
         Self {
             data: data.clone(),
-            // While it cannot be told what is held, everything is.
-            document: data.document("held.json").or_nothing(),
+            changes: VersionWatch::new(document.clone(), HEEDED_EVERY),
+            document,
             cached: Cached::default(),
         }
     }
@@ -113,14 +116,12 @@ impl Holds {
     /// Refuses to begin something on a server that is held; of no server, only if all are.
     pub fn check(&self, alias: Option<&str>) -> Result<(), Error> {
         let current = self.current()?;
-        let of_alias = alias.and_then(|alias| Some((alias, current.servers.get(alias)?)));
-        let (subject, words, hold) = match (&current.all, of_alias) {
-            (Some(all), _) => ("everything".to_owned(), "resume --all".to_owned(), all),
-            (None, Some((alias, one))) => {
-                let subject = format!("server `{alias}`");
-                (subject, format!("resume {alias}"), one)
-            }
-            (None, None) => return Ok(()),
+        let Some((scope, hold)) = current.hold_on(alias) else {
+            return Ok(());
+        };
+        let (subject, words) = match scope {
+            HoldScope::All => ("everything".to_owned(), "resume --all".to_owned()),
+            HoldScope::Server(alias) => (format!("server `{alias}`"), format!("resume {alias}")),
         };
         let resume = command_to_type(self.data.path(), &words);
         Err(Error::Held {
@@ -138,17 +139,18 @@ impl Holds {
         let current = self.current().ok();
         move |alias| {
             let current = current.as_ref();
-            current.is_some_and(|held| held.all.is_some() || held.servers.contains_key(alias))
+            current.is_some_and(|held| held.hold_on(Some(alias)).is_some())
         }
     }
 
     /// Waits until this server is held, and returns the reason to stop what runs there.
     pub async fn until_held(&self, alias: &str) -> String {
+        let mut changes = self.changes.changes();
         loop {
             if let Err(error) = self.check(Some(alias)) {
                 return error.to_string();
             }
-            tokio::time::sleep(HEEDED_EVERY).await;
+            changes.changed().await;
         }
     }
 
@@ -163,6 +165,16 @@ impl Holds {
 }
 
 impl HeldServers {
+    /// The hold on a server, that of all before its own; of no server, only that of all.
+    fn hold_on(&self, alias: Option<&str>) -> Option<(HoldScope, &Hold)> {
+        if let Some(all) = &self.all {
+            return Some((HoldScope::All, all));
+        }
+        let alias = alias?;
+        let hold = self.servers.get(alias)?;
+        Some((HoldScope::Server(alias.to_owned()), hold))
+    }
+
     fn list(&self) -> Vec<(HoldScope, Hold)> {
         let all = self.all.iter().map(|hold| (HoldScope::All, hold.clone()));
         let servers = self.servers.iter();

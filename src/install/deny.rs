@@ -1,14 +1,15 @@
 //! `install --deny-ssh`: the client's own rules against commands by which a model would walk around this program, or
-//! answer its questions in the person's place.
+//! answer its questions in the person's place. `uninstall` takes them out again.
 //!
 //! The forms are those that the clients document: Claude Code `permissions.deny` (`Bash(…)`), Cursor's CLI
-//! `permissions.deny` (`Shell(…)`), Gemini CLI `tools.exclude` (`run_shell_command(…)`), and Codex rules with the
-//! decision `forbidden`. They look at the beginning of a command, and are a guard rail, no wall.
+//! `permissions.deny` (`Shell(…)`, which tells programs apart by the first word alone), Gemini CLI `tools.exclude`
+//! (`run_shell_command(…)`, by the beginning of a command), and Codex rules with the decision `forbidden`. They look at
+//! the beginning of a command, and are a guard rail, no wall.
 
 use std::path::PathBuf;
 
 use super::client::Client;
-use super::document::with_items;
+use super::document::{with_items, without_items};
 use super::error::InstallError;
 use super::file::TextFile;
 use super::places::Places;
@@ -33,7 +34,7 @@ const JUSTIFICATION: &str =
 /// The place and form in which a client keeps such rules.
 enum DenyRules {
     /// In a list of JSON texts: its object, its name, and a rule for a command.
-    List(PathBuf, [&'static str; 2], fn(&[&str]) -> String),
+    List(PathBuf, [&'static str; 2], Vec<String>),
     /// In a file of their own.
     File(PathBuf, fn() -> String),
 }
@@ -49,9 +50,8 @@ impl DenyPlan {
         let rules = DenyRules::of(client, places);
         let rules = rules.ok_or(InstallError::NoDenyRules(client.title))?;
         match rules {
-            DenyRules::List(path, keys, form) => {
+            DenyRules::List(path, keys, items) => {
                 let file = TextFile::read(path)?;
-                let items: Vec<_> = COMMANDS.iter().map(|words| form(words)).collect();
                 let after = with_items(file.text(), keys, &items);
                 let after = after.map_err(|reason| file.broken(reason))?;
                 Ok(Self { file, after })
@@ -64,27 +64,73 @@ impl DenyPlan {
     }
 }
 
+/// The file of a client's rules without those that `install` has added.
+pub(super) struct DenyRemoval {
+    pub(super) file: TextFile,
+    /// Its text; `None` if the file is removed.
+    pub(super) after: Option<String>,
+}
+
+impl DenyRemoval {
+    /// Makes the file; `None` if there is nothing to take out of it.
+    pub(super) fn make(client: &Client, places: &Places) -> Result<Option<Self>, InstallError> {
+        let Some(rules) = DenyRules::of(client, places) else {
+            return Ok(None);
+        };
+        let (file, after) = match rules {
+            DenyRules::List(path, keys, items) => {
+                let file = TextFile::read(path)?;
+                let before = file.before()?;
+                let text = before.as_deref().unwrap_or_default();
+                // To the byte, if nothing else has changed since.
+                let after = if with_items(text, keys, &items).is_ok_and(|made| made == file.text())
+                {
+                    before
+                } else {
+                    let after = without_items(file.text(), text, keys, &items);
+                    Some(after.map_err(|reason| file.broken(reason))?)
+                };
+                (file, after)
+            }
+            DenyRules::File(path, text) => {
+                let file = TextFile::read(path)?;
+                // Rules that a person has changed are theirs.
+                let is_own = file.text() == text();
+                let after = (!is_own).then(|| file.text().to_owned());
+                (file, after)
+            }
+        };
+        let changes = after.as_deref().unwrap_or_default() != file.text();
+        Ok(changes.then_some(Self { file, after }))
+    }
+}
+
 impl DenyRules {
     fn of(client: &Client, places: &Places) -> Option<Self> {
         let home = (client.home)(places);
+        let each = |form: fn(&str) -> String| -> Vec<String> {
+            let commands = COMMANDS.iter();
+            commands.map(|words| form(&words.join(" "))).collect()
+        };
         match client.name {
             "claude-code" => Some(Self::List(
                 home.join("settings.json"),
                 ["permissions", "deny"],
-                |words| format!("Bash({}:*)", words.join(" ")),
+                each(|command| format!("Bash({command}:*)")),
             )),
-            "cursor" => Some(Self::List(
-                home.join("cli-config.json"),
-                ["permissions", "deny"],
-                |words| match words {
-                    [program, rest] => format!("Shell({program}:{rest}*)"),
-                    words => format!("Shell({})", words.join(" ")),
-                },
-            )),
+            "cursor" => {
+                let programs = ["ssh", "scp", "sftp", PROGRAM];
+                let rules = programs.map(|program| format!("Shell({program})"));
+                Some(Self::List(
+                    home.join("cli-config.json"),
+                    ["permissions", "deny"],
+                    rules.to_vec(),
+                ))
+            }
             "gemini-cli" => Some(Self::List(
                 home.join("settings.json"),
                 ["tools", "exclude"],
-                |words| format!("run_shell_command({})", words.join(" ")),
+                each(|command| format!("run_shell_command({command})")),
             )),
             "codex" => {
                 let name = format!("rules/{PROGRAM}.rules");

@@ -193,12 +193,37 @@ impl TextFile {
         broken(&self.path, reason)
     }
 
+    /// The text before the first change, which is kept beside it; `None` if there was no file.
+    pub fn before(&self) -> Result<Option<String>, InstallError> {
+        read(&sibling(&self.path, BEFORE))
+    }
+
+    /// Replaces the text, unless another program has changed the file meanwhile; `None` removes the file. The text
+    /// before goes with it, unless it is `shared` with the entry in this file.
+    pub fn give_back(&self, text: Option<&str>, shared: bool) -> Result<(), InstallError> {
+        self.refuse_if_changed()?;
+        match text {
+            Some(text) => write(&resolved(&self.path)?, text, &self.path)?,
+            None => fs::remove_file(&self.path)
+                .map_err(|error| storage(&self.path, "remove", &error))?,
+        }
+        if !shared {
+            let _ = fs::remove_file(sibling(&self.path, BEFORE));
+        }
+        Ok(())
+    }
+
+    fn refuse_if_changed(&self) -> Result<(), InstallError> {
+        if read(&self.path)? == self.text {
+            return Ok(());
+        }
+        Err(InstallError::Changed(self.path.clone()))
+    }
+
     /// Replaces the text, unless another program has changed the file meanwhile. The text before the first change is
     /// kept beside it.
     pub fn replace(&self, text: &str) -> Result<(), InstallError> {
-        if read(&self.path)? != self.text {
-            return Err(InstallError::Changed(self.path.clone()));
-        }
+        self.refuse_if_changed()?;
         let backup = sibling(&self.path, BEFORE);
         if let Some(present) = self.text.as_ref().filter(|_| !backup.exists()) {
             write(&backup, present, &self.path)?;

@@ -19,6 +19,7 @@ mod removal;
 mod request;
 mod start;
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
@@ -28,7 +29,7 @@ use similar::TextDiff;
 use crate::error::Error;
 use client::Client;
 pub use clients::names as client_names;
-use deny::DenyPlan;
+use deny::{DenyPlan, DenyRemoval};
 use document::{ConfigDocument, Edit, Format};
 pub use error::InstallError;
 use file::Configuration;
@@ -101,6 +102,11 @@ fn difference_of_rules(denied: &DenyPlan) -> String {
     lines_changed(&denied.file.path, denied.file.text(), &denied.after)
 }
 
+fn difference_without_rules(rules: &DenyRemoval) -> String {
+    let after = rules.after.as_deref().unwrap_or_default();
+    lines_changed(&rules.file.path, rules.file.text(), after)
+}
+
 fn registered(configuration: &Configuration, plan: &Plan) -> String {
     let Client { name, title, .. } = configuration.client;
     let backup = configuration.backup();
@@ -128,7 +134,17 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
     let Some(client) = client else {
         return say(out, &list::clients(&places, request));
     };
-    let configuration = Configuration::read(client, &places)?;
+    let mut configuration = Configuration::read(client, &places)?;
+    let is_last = configuration.own_entries().count() == 1;
+    let is_there = configuration.own_entry(request)?.is_some();
+    let rules = (is_last && is_there).then(|| DenyRemoval::make(client, &places));
+    let rules = rules.transpose()?.flatten();
+    if let Some(rules) = rules.as_ref().filter(|_| !request.is_dry) {
+        let is_shared = rules.file.path == configuration.path;
+        rules.file.give_back(rules.after.as_deref(), is_shared)?;
+        // Some clients keep their rules in the same file.
+        configuration = Configuration::read(client, &places)?;
+    }
     let shown = configuration.path.display();
     let Some((name, entry)) = configuration.own_entry(request)? else {
         let told = format!("{} does not have it in {shown}.\n", client.title);
@@ -137,14 +153,16 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
     let removal = Removal::make(&configuration, name, entry)?;
     if request.is_dry {
         let after = removal.after.as_deref().unwrap_or_default();
-        let mut told = difference(&configuration, after) + NOT_WRITTEN;
+        let of_rules = rules.as_ref().map(difference_without_rules);
+        let mut told =
+            difference(&configuration, after) + &of_rules.unwrap_or_default() + NOT_WRITTEN;
         if removal.after.is_none() {
             told += "The file would go as well.\n";
         }
         return say(out, &told);
     }
     configuration.replace(removal.after.as_deref(), false)?;
-    if configuration.own_entries().count() == 1 {
+    if is_last {
         configuration.drop_backup();
     }
     let became = if removal.after.is_none() {
@@ -156,6 +174,14 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
     };
     let title = client.title;
     let mut told = format!("`{name}` is taken out: {became}.\nRestart {title}.\n");
+    if let Some(rules) = rules {
+        let path = rules.file.path.display();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            told,
+            "Its rules against ssh, which came with it, are out of {path}."
+        );
+    }
     if removal.gives_back {
         told += list::PASSWORDS;
     }

@@ -116,7 +116,7 @@ mod tests {
     use super::super::kind::fleet::{Brakes, Fleet};
     use super::super::record::Job;
     use super::*;
-    use crate::secret::Secret;
+    use crate::secret::{Secret, remember};
     use crate::ssh::Bound;
 
     fn change() -> Change {
@@ -140,6 +140,7 @@ mod tests {
         let data = DataDirectory::open(directory.path()).unwrap();
         let key = Some(Secret::from("a key of a test"));
         let kept = KeptWork::open(&data, Vault::open(directory.path(), key, false));
+        remember("hunter2hunter2");
         let command = "mysql --password=hunter2hunter2 shop";
         let on_two = ["web1", "web2"].map(str::to_owned).to_vec();
         let works: [Spec; 3] = [

@@ -3,8 +3,6 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::id::JobId;
@@ -25,9 +23,8 @@ pub struct JobObserver {
 }
 
 /// A record as it is stored. There may be thousands, so each is parsed only when it is needed.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct StoredJob(Box<RawValue>);
+#[derive(Debug)]
+pub struct StoredJob<'a>(&'a RawValue);
 
 impl JobObserver {
     /// The jobs of a data directory that exists.
@@ -44,9 +41,10 @@ impl JobObserver {
         self.document.version()
     }
 
-    /// The records of all jobs of all processes, the oldest first. Blocks.
-    pub fn stored(&self) -> Result<IndexMap<JobId, StoredJob>, Error> {
-        self.document.read()
+    /// Gives the records of all jobs of all processes to a function, the oldest first. Blocks.
+    pub fn for_each(&self, mut each: impl FnMut(JobId, StoredJob<'_>)) -> Result<(), Error> {
+        self.document
+            .for_each_entry(|id, record| each(JobId::from(id), StoredJob(record)))
     }
 
     /// Returns whether the process that runs a job still does. Blocks.
@@ -56,9 +54,13 @@ impl JobObserver {
 
     /// A job of any process, as it is recorded. Blocks.
     pub fn get(&self, id: &JobId) -> Result<Job, Error> {
-        let found = self.stored()?.shift_remove(id);
-        let job = found.and_then(|stored| stored.job());
-        job.ok_or_else(|| Error::UnknownTask { id: id.to_string() })
+        let mut found = None;
+        self.for_each(|one, stored| {
+            if one == *id {
+                found = stored.job();
+            }
+        })?;
+        found.ok_or_else(|| Error::UnknownTask { id: id.to_string() })
     }
 
     /// Reads a part of what a job has printed. Blocks.
@@ -71,7 +73,7 @@ impl JobObserver {
     }
 }
 
-impl StoredJob {
+impl StoredJob<'_> {
     /// A number that tells one state of a record from another.
     pub fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

@@ -128,41 +128,8 @@ impl Jobs {
                 .note_progress(&job.id, |job| note(&mut job.spec));
             difference
         });
-        let question = self.question_about(job, &spec, difference.as_deref());
+        let question = question_about(job, &spec, difference.as_deref());
         Ok((question, spec))
-    }
-
-    fn question_about(&self, job: &Job, spec: &Spec, difference: Option<&str>) -> PersonQuestion {
-        let kind = spec.kind();
-        let servers = kind.servers(&job.alias);
-        let mut details = kind.details();
-        if let Some(difference) = difference {
-            details = format!("{details}\n{difference}");
-        }
-        let mut details = abridge(&details, LONGEST_DETAILS);
-        for alias in &servers {
-            hide_text(alias, &mut details);
-        }
-        let user = job.sudo.as_ref().map(|user| format!(" as `{user}`"));
-        let text = format!(
-            "Let {} do this on {}{}: {}?",
-            kind.tool(),
-            named(&servers),
-            user.unwrap_or_default(),
-            beginning(&job.summary(), LONGEST_SUMMARY)
-        );
-        let usual = usual_command(job, kind, &servers);
-        PersonQuestion {
-            details: readable(&details).into_owned(),
-            tool: kind.tool().to_owned(),
-            rule: job.approval.as_ref().map(|one| one.rule.clone()),
-            reason: job.reason.clone(),
-            asked_by: job.actor.clone(),
-            is_of_task: true,
-            always: usual.filter(|_| job.masked.is_none()).and_then(usual_form),
-            servers,
-            ..PersonQuestion::of(&readable(&text).replace('\n', " "))
-        }
     }
 
     /// Has the job found by whichever process comes next, with what its record leaves out. What cannot be kept ends
@@ -242,14 +209,19 @@ impl Jobs {
     async fn close_question(&self, id: &JobId) {
         self.withdraw(id.as_str()).await;
         let (kept_work, id) = (self.kept_work().clone(), id.clone());
-        let discarded = blocking(move || Ok::<_, Error>(kept_work.discard(&id))).await;
+        let discarded = blocking(move || {
+            kept_work.discard(&id);
+            Ok::<_, Error>(())
+        });
+        let discarded = discarded.await;
         if let Err(error) = discarded {
             tracing::warn!("kept work stays: {error}");
         }
     }
 
-    /// Takes in jobs that wait and whose process is gone, and withdraws questions of jobs that have ended.
-    pub(super) async fn tend_questions(&self) -> Result<(), Error> {
+    /// Takes in jobs that wait and whose process is gone, and withdraws questions of jobs that have ended. Returns whether
+    /// any waits.
+    pub(super) async fn tend_questions(&self) -> Result<bool, Error> {
         let queue = self.queue().list().await?;
         let questions = self.questions().clone();
         let open = blocking(move || questions.list()).await?;
@@ -260,9 +232,10 @@ impl Jobs {
             }
         }
         let kept_work = self.kept_work().clone();
+        let any_waits = queue.iter().any(|job| job.is_waiting());
         blocking(move || {
             kept_work.retain(|id| queue.iter().any(|job| job.id == *id && job.is_waiting()));
-            Ok(())
+            Ok(any_waits)
         })
         .await
     }
@@ -273,6 +246,40 @@ impl Jobs {
         if let Err(error) = blocking(move || questions.withdraw(&id)).await {
             tracing::warn!("a question could not be withdrawn: {error}");
         }
+    }
+}
+
+/// The question about a job, with the difference that it makes to files.
+fn question_about(job: &Job, spec: &Spec, difference: Option<&str>) -> PersonQuestion {
+    let kind = spec.kind();
+    let servers = kind.servers(&job.alias);
+    let mut details = kind.details();
+    if let Some(difference) = difference {
+        details = format!("{details}\n{difference}");
+    }
+    let mut details = abridge(&details, LONGEST_DETAILS);
+    for alias in &servers {
+        hide_text(alias, &mut details);
+    }
+    let user = job.sudo.as_ref().map(|user| format!(" as `{user}`"));
+    let text = format!(
+        "Let {} do this on {}{}: {}?",
+        kind.tool(),
+        named(&servers),
+        user.unwrap_or_default(),
+        beginning(&job.summary(), LONGEST_SUMMARY)
+    );
+    let usual = usual_command(job, kind, &servers);
+    PersonQuestion {
+        details: readable(&details).into_owned(),
+        tool: kind.tool().to_owned(),
+        rule: job.approval.as_ref().map(|one| one.rule.clone()),
+        reason: job.reason.clone(),
+        asked_by: job.actor.clone(),
+        is_of_task: true,
+        always: usual.filter(|_| job.masked.is_none()).and_then(usual_form),
+        servers,
+        ..PersonQuestion::of(&readable(&text).replace('\n', " "))
     }
 }
 

@@ -14,7 +14,7 @@ use super::stop::StopSignal;
 /// Servers on which a change is rehearsed at a time.
 const AT_ONCE: usize = 20;
 
-/// What a change would do.
+/// The difference that a change would make.
 pub(super) struct Rehearsal {
     /// The difference in lines, for each server on which it is another.
     pub(super) difference: String,

@@ -44,17 +44,15 @@ impl TaskRows {
     }
 
     fn read(&mut self, jobs: &JobObserver) -> Result<(), Error> {
-        let stored = jobs.stored()?;
         let mut before = std::mem::take(&mut self.rows);
-        for (id, stored) in stored {
+        jobs.for_each(|id, stored| {
             let digest = stored.digest();
             let known = before.remove(&id).filter(|(known, _)| *known == digest);
             let row = known
                 .map(|(_, row)| row)
                 .or_else(|| Some(Arc::new(ObservedTask::of(&stored.job()?))));
             self.rows.extend(row.map(|row| (id, (digest, row))));
-        }
-        Ok(())
+        })
     }
 
     /// Marks tasks whose process is gone, and returns whether there were any.

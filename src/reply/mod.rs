@@ -7,7 +7,9 @@ mod task;
 use indexmap::IndexMap;
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult, Resource};
+use rmcp::model::{
+    CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult, MetaObject, Resource,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -75,6 +77,15 @@ impl Reply {
             && let Some(ContentBlock::Text(first)) = result.content.first_mut()
         {
             first.text = format!("{}\n{}", readable(line), first.text);
+        }
+        self
+    }
+
+    /// The same with metadata, which no model reads.
+    pub fn with_meta(mut self, key: &str, value: Value) -> Self {
+        if let CallToolResponse::Complete(result) = &mut self.0 {
+            let meta = result.meta.get_or_insert_with(MetaObject::new);
+            meta.0.insert(key.to_owned(), value);
         }
         self
     }

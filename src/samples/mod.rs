@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::monitor::resources::Figures;
 use crate::store::{DataDirectory, Document, Version};
 use crate::time::Timestamp;
-pub use sampler::sample_while;
+pub use sampler::{sample_by_setting, sample_while};
 
 /// The interval of samples while somebody watches.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(60);

@@ -7,13 +7,13 @@ use futures_util::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::Samples;
-use crate::app::Offline;
+use crate::app::{App, Offline};
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::held::Holds;
 use crate::monitor::Question;
 use crate::monitor::resources::{self, Figures};
-use crate::secret::{Mask, hide};
+use crate::secret::{Mask, Reference, Secret, hide};
 use crate::shell::quote;
 use crate::ssh::command::{CommandText, RemoteCommand};
 use crate::ssh::{Bound, ExitOutcome, Output};
@@ -26,10 +26,22 @@ const AT_ONCE: usize = 8;
 const LIMIT: Duration = Duration::from_secs(20);
 /// The interval at which it is seen whether a login waits for a person.
 const NOTICE_INTERVAL: Duration = Duration::from_millis(200);
+/// The turn of the process that samples.
+const TURN: &str = "samples.turn";
 /// The jump hosts that are followed.
 const MOST_JUMPS: usize = 8;
 
+/// Samples servers for ever, if `MCP_SAMPLE_INTERVAL` says so.
+pub async fn sample_by_setting(app: &App) {
+    if let Some(interval) = app.config().sample_interval {
+        sample_while(app.offline_part(), interval, || true).await;
+    }
+}
+
 /// Samples every server that can be logged in to without a person, each `interval`, for as long as `is_wanted`.
+///
+/// A server costs one command over the connection that there is, or over one that is made and kept as after any
+/// other command.
 pub async fn sample_while(offline: &Offline, interval: Duration, is_wanted: impl Fn() -> bool) {
     loop {
         if is_wanted()
@@ -41,8 +53,12 @@ pub async fn sample_while(offline: &Offline, interval: Duration, is_wanted: impl
     }
 }
 
-/// Samples the servers that no process has sampled within the interval.
+/// Samples the servers that no process has sampled within the interval, unless another process is about it.
 async fn sample_all(offline: &Offline, interval: Duration) -> Result<(), Error> {
+    let data = offline.data.clone();
+    let Some(_turn) = blocking(move || data.turn(TURN)).await? else {
+        return Ok(());
+    };
     let samples = Samples::of(&offline.data);
     let known = samples.clone();
     let known = blocking(move || known.read()).await?;
@@ -58,14 +74,17 @@ async fn sample_all(offline: &Offline, interval: Duration) -> Result<(), Error> 
     let due = servers.into_iter().filter(|(alias, server)| {
         is_due(alias) && needs_nobody(offline, server) && holds.check(Some(alias)).is_ok()
     });
-    let answers: Vec<_> = stream::iter(due.collect::<Vec<_>>())
-        .map(|(alias, _)| async {
-            let answer = ask(offline, &alias).await;
-            (alias, answer)
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+    let answers = stream::iter(due.collect::<Vec<_>>()).map(|(alias, _)| async {
+        // A key that nobody has seen is for a person, too.
+        let is_known = offline.pool.knows_host_keys(&alias).await;
+        if !is_known.unwrap_or(false) {
+            return None;
+        }
+        let answer = ask(offline, &alias).await;
+        Some((alias, answer))
+    });
+    let answers = answers.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+    let answers: Vec<_> = answers.into_iter().flatten().collect();
     if answers.is_empty() {
         return Ok(());
     }
@@ -77,14 +96,17 @@ async fn sample_all(offline: &Offline, interval: Duration) -> Result<(), Error> 
     .await
 }
 
-/// Returns whether a login asks no person: not for a code, an answer, or a key that somebody has to touch or allow.
+/// Returns whether a login asks no person: not for a code, an answer, a secret that a command fetches, or a key that
+/// somebody has to touch or allow.
 fn needs_nobody(offline: &Offline, server: &Server) -> bool {
     let mut server = server.clone();
     for _ in 0..MOST_JUMPS {
         let is_quiet = server.has_credentials()
             && server.totp_secret.is_none()
             && server.login_responses.is_none()
-            && server.agent != Some(true);
+            && server.agent != Some(true)
+            && !is_fetched(server.password.as_ref())
+            && !is_fetched(server.passphrase.as_ref());
         if !is_quiet {
             return false;
         }
@@ -95,6 +117,12 @@ fn needs_nobody(offline: &Offline, server: &Server) -> bool {
         }
     }
     false
+}
+
+/// Returns whether a command fetches a secret: a password manager may want to be unlocked.
+fn is_fetched(secret: Option<&Secret>) -> bool {
+    let reference = secret.and_then(Secret::reference);
+    matches!(reference, Some(Reference::Command(_)))
 }
 
 /// Asks a server. The error is a sentence.

@@ -31,7 +31,7 @@ impl Handler {
     /// Takes the facts about a call that are no argument of its tool. Its digest is for a client that calls again with a
     /// person's answer.
     pub(super) fn facts_of(&self, request: &mut CallToolRequestParams) -> CallFacts {
-        let may_ask = self.app.guard().asks_anything().unwrap_or(true);
+        let may_ask = self.asks_anything();
         let digest = if may_ask {
             digest(request)
         } else {

@@ -37,6 +37,7 @@ pub(super) fn introduction(
 fn capabilities() -> ServerCapabilities {
     ServerCapabilities::builder()
         .enable_tools()
+        .enable_tool_list_changed()
         .enable_resources()
         .enable_prompts()
         .enable_completions()

@@ -24,7 +24,7 @@ mod reading;
 mod resources;
 mod tasks;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
@@ -32,13 +32,15 @@ use rmcp::model::{
     CancelledNotificationParam, CompleteRequestParams, CompleteResult, DiscoverResult,
     GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
     InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, ServerConfig, UpdateTaskParams,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerConfig,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
-use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
+use rmcp::{ErrorData, Peer, RoleServer, ServerHandler, tool_handler};
 
 use crate::app::App;
+use crate::sync::lock;
 use crate::tools::{self, Tools};
 
 /// The server's side of a session. Cheap to clone.
@@ -46,6 +48,8 @@ use crate::tools::{self, Tools};
 pub struct Handler {
     app: App,
     tools: Arc<LazyLock<Tools, MakeTools>>,
+    /// True if the tools were listed last with the argument `reason`; `None` before they were.
+    has_reason: Arc<Mutex<Option<bool>>>,
 }
 
 type MakeTools = Box<dyn FnOnce() -> Tools + Send>;
@@ -54,7 +58,11 @@ impl Handler {
     /// A handler of the program's state. Needs a tokio runtime, for what it prepares.
     pub fn new(app: App) -> Self {
         let state = app.clone();
-        let make: MakeTools = Box::new(move || Tools::of(state.config()));
+        let make: MakeTools = Box::new(move || {
+            let tools = Tools::of(state.config());
+            state.guard().policies().know_tools(|| tools.names());
+            tools
+        });
         let tools = Arc::new(LazyLock::new(make));
         let (guard, making) = (Arc::clone(app.guard()), Arc::clone(&tools));
         // Beside the rest of the start, so that neither that nor the first requests wait for them.
@@ -62,7 +70,35 @@ impl Handler {
             LazyLock::force(&making);
             let _ = guard.policies().current();
         });
-        Self { app, tools }
+        Self {
+            app,
+            tools,
+            has_reason: Arc::default(),
+        }
+    }
+
+    /// Tells a client that has listed the tools where they have come to take a `reason`, or do no more. Rules are
+    /// read again with each call, so it is seen after one. Nobody is told who calls without a handshake: such a
+    /// client keeps no list for longer than it was told it may.
+    async fn note_rules(&self, peer: &Peer<RoleServer>, version: Option<ProtocolVersion>) {
+        let has_reason = self.asks_anything();
+        let is_news = {
+            let mut listed = lock(&self.has_reason);
+            let is_news = listed.is_some_and(|listed| listed != has_reason);
+            if is_news {
+                *listed = Some(has_reason);
+            }
+            is_news
+        };
+        if is_news && version < Some(ProtocolVersion::V_2026_07_28) {
+            // The transport notices a client that is gone.
+            let _ = peer.notify_tool_list_changed().await;
+        }
+    }
+
+    /// Rules that cannot be read refuse every call, whatever is listed.
+    fn asks_anything(&self) -> bool {
+        self.app.guard().asks_anything().unwrap_or(true)
     }
 }
 
@@ -109,6 +145,7 @@ impl ServerHandler for Handler {
         let facts = self.facts_of(&mut request);
         context.extensions.insert(facts);
         let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
+        let (peer, version) = (context.peer.clone(), context.protocol_version());
         let call = async move {
             let mut context = ToolCallContext::new(&app, request, context);
             // On the heap: seldom is anybody asked.
@@ -117,7 +154,9 @@ impl ServerHandler for Handler {
                 None => tools.call(context).await,
             }
         };
-        gated.pass(&self.app, call).await
+        let answer = gated.pass(&self.app, call).await;
+        self.note_rules(&peer, version).await;
+        answer
     }
 
     async fn list_tools(
@@ -125,9 +164,14 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        // Rules that cannot be read refuse every call, whatever is listed.
-        let listed = if self.app.guard().asks_anything().unwrap_or(true) {
-            self.tools.list_with_reason()
+        let has_reason = self.asks_anything();
+        *lock(&self.has_reason) = Some(has_reason);
+        let listed = if has_reason {
+            let mut listed = self.tools.list_with_reason();
+            if tools::shows_cards(&context) {
+                tools::announce_card(&mut listed);
+            }
+            listed
         } else {
             self.tools.list_all()
         };
@@ -164,6 +208,9 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        if let Some(card) = tools::card(&request.uri) {
+            return Ok(ReadResourceResult::new(vec![card]).into());
+        }
         let contents = resources::contents(&self.app, request.uri);
         let contents = reading::read(&self.app, contents).await?;
         Ok(ReadResourceResult::new(contents).into())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::notices::{DataNotices, SET_ASIDE};
 use super::{
-    Backups, Blobs, Document, Flags, Log, Overflow, TemporaryFiles, TextDocument, Versions,
+    Backups, Blobs, Document, Flags, Log, Overflow, TemporaryFiles, TextDocument, Turn, Versions,
     WriteOnce,
 };
 use crate::error::Error;
@@ -82,6 +82,11 @@ impl DataDirectory {
     /// A queue of bytes that waits on the disk.
     pub(crate) fn overflow(&self) -> Overflow {
         Overflow::new(self.path.clone())
+    }
+
+    /// The turn to do the work of this name; `None` while another process has it. Blocks for a moment.
+    pub fn turn(&self, name: &str) -> Result<Option<Turn>, Error> {
+        Turn::take(&self.path.join(name))
     }
 
     /// A set of names that its processes show each other.

@@ -1,6 +1,6 @@
 //! A document that several processes read and change without losing each other's changes: a JSON file.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,10 @@ use super::notices::{DataNotices, SET_ASIDE};
 use crate::error::Error;
 use crate::fs::{lock_exclusively, private, sibling, write_durably};
 use crate::time::Timestamp;
+use indexmap::IndexMap;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// A JSON document in the data directory.
 ///
@@ -98,6 +100,22 @@ impl Document {
         }
     }
 
+    /// Reads the entries of a document that is one object, one after another: there may be thousands, and none is copied.
+    /// Of one that does not parse, the entries before the fault come again, from the backup.
+    pub fn for_each_entry(&self, mut each: impl FnMut(&str, &RawValue)) -> Result<(), Error> {
+        let Some(bytes) = bytes(&self.path)? else {
+            return Ok(());
+        };
+        let mut reader = serde_json::Deserializer::from_slice(without_mark(&bytes));
+        let read = EachEntry(&mut each).deserialize(&mut reader);
+        if read.and_then(|()| reader.end()).is_ok() {
+            return Ok(());
+        }
+        let kept: IndexMap<String, Box<RawValue>> = self.lock()?.read()?;
+        kept.iter().for_each(|(name, entry)| each(name, entry));
+        Ok(())
+    }
+
     /// Reads the file; `None` if it is missing.
     pub fn read_present<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, Error> {
         match parse(&self.path)? {
@@ -169,14 +187,51 @@ impl Document {
     }
 }
 
+/// Gives the entries of an object to a function.
+struct EachEntry<'f>(&'f mut dyn FnMut(&str, &RawValue));
+
+impl<'de> DeserializeSeed<'de> for EachEntry<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for EachEntry<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some((name, entry)) = entries.next_entry::<String, &RawValue>()? {
+            (self.0)(&name, entry);
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a file; `None` if it is missing.
+fn bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::storage(path, "read", &error)),
+    }
+}
+
+/// The bytes without the byte order mark that some editors write before UTF-8.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parsed::Missing),
-        Err(error) => return Err(Error::storage(path, "read", &error)),
+    let Some(bytes) = bytes(path)? else {
+        return Ok(Parsed::Missing);
     };
-    // Some editors write a byte order mark before UTF-8.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = without_mark(&bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         // Nobody writes such a one: what was in it is lost.
         return Ok(Parsed::Broken("it is empty".to_owned()));

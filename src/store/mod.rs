@@ -6,7 +6,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `directory`, `notices` | the data directory; problems in it, each reported to the user once |
-//! | `document`, `text_document`, `cached` | documents that are changed atomically; values parsed from them |
+//! | `document`, `text_document` | documents that are changed atomically |
+//! | `cached`, `version_watch` | values parsed from them; waiting for their changes |
 //! | `catalogue`, [`servers`], [`apis`], `alias` | configured servers and APIs, by their aliases |
 //! | `named_secret` | the secrets of their entries, by name |
 //! | `log`, `kept_open` | lines that are only added; files that stay open between two of them |
@@ -15,7 +16,7 @@
 //! | `blobs`, `spool`, `kept` | streams of bytes: all of them, one, and one of which only both ends are kept |
 //! | `overflow` | bytes that wait on the disk for somebody who takes them slowly |
 //! | `write_once`, `flags` | files that are created once and never changed; names by which processes signal each other |
-//! | `process_lock` | proof that a process lives |
+//! | `process_lock`, `turn` | proof that a process lives; work that one of them does at a time |
 
 mod alias;
 pub mod apis;
@@ -37,6 +38,8 @@ pub mod servers;
 mod spool;
 mod temporary_files;
 mod text_document;
+mod turn;
+mod version_watch;
 mod versions;
 mod write_once;
 
@@ -58,5 +61,7 @@ pub use process_lock::ProcessLock;
 pub use spool::Spool;
 pub use temporary_files::{TemporaryFile, TemporaryFiles};
 pub use text_document::TextDocument;
+pub use turn::Turn;
+pub use version_watch::VersionWatch;
 pub use versions::{ContentPlace, MOST_VERSION_BYTES, NewVersion, Versions};
 pub use write_once::WriteOnce;

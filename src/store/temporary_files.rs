@@ -12,6 +12,7 @@ use crate::fs::{make_private, set_mode};
 #[derive(Clone, Debug)]
 pub struct TemporaryFiles {
     directory: PathBuf,
+    suffix: &'static str,
 }
 
 /// A temporary file. Dropping it removes it.
@@ -20,7 +21,16 @@ pub struct TemporaryFile(NamedTempFile);
 
 impl TemporaryFiles {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self {
+            directory,
+            suffix: "",
+        }
+    }
+
+    /// The same, whose names end so.
+    #[must_use]
+    pub fn with_suffix(self, suffix: &'static str) -> Self {
+        Self { suffix, ..self }
     }
 
     /// Creates a file that only its owner may reach, whatever its mode: it lies in a private directory.
@@ -36,7 +46,8 @@ impl TemporaryFiles {
 
     fn locked(&self) -> io::Result<NamedTempFile> {
         loop {
-            let file = NamedTempFile::new_in(&self.directory)?;
+            let mut named = tempfile::Builder::new();
+            let file = named.suffix(self.suffix).tempfile_in(&self.directory)?;
             file.as_file().lock()?;
             // Another process may have swept it away before it was locked.
             if file.path().exists() {

@@ -93,12 +93,13 @@ fn rule_before(
         |alias: &String| access.is_about_server() && app.servers().has(alias).unwrap_or(true);
     let servers: Vec<_> = alias.filter(is_known).into_iter().collect();
     let typed = typed.unwrap_or_default();
-    let types = !typed.is_empty() && !only_reads(typed) || text("key").is_some_and(key_may_act);
+    let has_key = text("key").is_some_and(key_may_act);
+    let may_act = has_key || !typed.is_empty() && !only_reads(typed);
     let work = WantedWork {
         servers: &servers,
         tool,
         // Without input, a call only looks, or interrupts.
-        may_change: shell.is_none() || types,
+        may_change: shell.is_none() || may_act,
         writes_unknown: false,
         usual: None,
     };

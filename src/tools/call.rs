@@ -407,7 +407,7 @@ impl App {
         self.show_question(&call.context, job);
         let sync_timeout = self.config().sync_timeout;
         let outcome = async {
-            // Whoever is told that it waits can answer at once.
+            // Those who are told that it waits can answer at once.
             let asked = tokio::time::timeout(sync_timeout, job.asked()).await;
             // The client asks between two calls: it is told at once.
             let asks_between = matches!(asked, Ok(Some(_)))
@@ -449,7 +449,7 @@ impl App {
         self.follow(call, &id, outcome).await.map(Some)
     }
 
-    async fn question_of(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
+    pub(super) async fn question_of(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
         let (questions, id) = (self.open_questions().clone(), id.to_owned());
         blocking(move || questions.get(&id)).await
     }

@@ -26,6 +26,7 @@
 //! | `fleet_facts` | the facts that several servers answer with |
 //! | `ask`, `ask_first` | questions to the person behind the client, and calls that they have to agree to first |
 //! | `dialog`, `elicitation` | a question within a call, and the form in which it is asked |
+//! | `card` | the question in clients that show MCP Apps |
 //! | `reason` | the reason that a caller gives |
 //! | every other file | a family of tools |
 
@@ -38,6 +39,7 @@ mod ask_first;
 mod authorize;
 mod brakes;
 mod call;
+mod card;
 mod compare;
 mod data;
 mod declared;
@@ -90,6 +92,7 @@ use crate::config::{Config, Structured, Toolset};
 use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity, Switch};
 use ask::{Confirmation, IfUnasked, Person};
 use call::{Call, ProgressSource, WaitFor};
+pub(crate) use card::{announce_card, card, shows_cards};
 use data::Json;
 pub use declared::Declaration;
 pub(crate) use lenient::settle;
@@ -208,6 +211,11 @@ impl Tools {
     /// A tool as clients see it.
     pub fn get(&self, name: &str) -> Option<&Tool> {
         self.router.get(name)
+    }
+
+    /// The names of all tools.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.declared.keys().cloned().collect()
     }
 
     /// A tool's declaration.

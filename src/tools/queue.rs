@@ -141,6 +141,7 @@ impl App {
         let waited = self.wait_until(&call, &id, until.as_ref(), timeout);
         let (job, said) = waited.await?;
         let reply = self.reply_about(&job, &viewed.view).await?;
+        let reply = self.with_card(&call, &job, reply).await?;
         Ok(match said {
             Some(said) => reply.after(&said),
             None => reply,

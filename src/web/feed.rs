@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::response::sse::Event;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
 use super::{WebPage, view};
@@ -54,11 +54,17 @@ impl ChangeFeed {
         self.changes.receiver_count() > 0
     }
 
-    fn tell(&self, name: &str, data: &Value) {
-        // Nobody may be listening any more.
-        let _ = self
-            .changes
-            .send(Event::default().event(name).data(data.to_string()));
+    /// Tells those who listen, if there are any.
+    fn tell(&self, name: &str, data: &impl Serialize) -> Result<(), Error> {
+        if self.is_watched() {
+            let event = Event::default().event(name).json_data(data);
+            let event = event.map_err(|error| Error::Internal {
+                reason: error.to_string(),
+            })?;
+            // The last of them may just have gone.
+            let _ = self.changes.send(event);
+        }
+        Ok(())
     }
 }
 
@@ -123,9 +129,12 @@ impl LastTold {
     fn look(&mut self, page: &WebPage) -> Result<(), Error> {
         let tasks = page.observer.tasks()?;
         if !Arc::ptr_eq(&self.tasks, &tasks) {
-            let change = changes(&self.tasks, &tasks);
-            self.tasks = tasks;
-            page.feed.tell("tasks", &change);
+            let before = std::mem::replace(&mut self.tasks, tasks);
+            // There may be thousands that nobody has seen.
+            if page.feed.is_watched() {
+                page.feed
+                    .tell("tasks", &TaskChanges::of(&before, &self.tasks))?;
+            }
         }
         for (name, fact) in [
             ("servers", view::servers(page)?),
@@ -133,13 +142,13 @@ impl LastTold {
             ("held", view::holds(page)?),
         ] {
             if self.facts.get(name) != Some(&fact) {
-                page.feed.tell(name, &fact);
+                page.feed.tell(name, &fact)?;
                 self.facts.insert(name, fact);
             }
         }
         let length = page.observer.trail_length();
         if std::mem::replace(&mut self.trail, length) != length {
-            page.feed.tell("trail", &json!(length));
+            page.feed.tell("trail", &length)?;
         }
         self.look_at_samples(page)
     }
@@ -157,7 +166,7 @@ impl LastTold {
             .map(|(alias, server)| (alias.clone(), view::samples(server)))
             .collect();
         if !changed.is_empty() {
-            page.feed.tell("samples", &Value::Object(changed));
+            page.feed.tell("samples", &changed)?;
         }
         self.samples = samples;
         self.samples_version = version;
@@ -166,14 +175,23 @@ impl LastTold {
 }
 
 /// The tasks that are new or have changed, and the IDs of those that are gone.
-fn changes(before: &ObservedTasks, now: &ObservedTasks) -> Value {
-    let mut known: HashMap<&JobId, &Arc<ObservedTask>> =
-        before.iter().map(|task| (&task.id, task)).collect();
-    let changed = now.iter().filter(|task| {
-        let before = known.remove(&task.id);
-        before.is_none_or(|before| !Arc::ptr_eq(before, task))
-    });
-    let changed: Vec<_> = changed.map(|task| json!(**task)).collect();
-    let gone: Vec<_> = known.into_keys().collect();
-    json!({ "changed": changed, "gone": gone })
+#[derive(Serialize)]
+struct TaskChanges<'a> {
+    changed: Vec<&'a ObservedTask>,
+    gone: Vec<&'a JobId>,
+}
+
+impl<'a> TaskChanges<'a> {
+    fn of(before: &'a ObservedTasks, now: &'a ObservedTasks) -> Self {
+        let mut known: HashMap<&JobId, &Arc<ObservedTask>> =
+            before.iter().map(|task| (&task.id, task)).collect();
+        let changed = now.iter().filter(|task| {
+            let before = known.remove(&task.id);
+            before.is_none_or(|before| !Arc::ptr_eq(before, task))
+        });
+        Self {
+            changed: changed.map(|task| &**task).collect(),
+            gone: known.into_keys().collect(),
+        }
+    }
 }

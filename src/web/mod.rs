@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `access` | the one-time link, the session, and the requests that are refused |
+//! | `browser` | the person's own browser, which opens the link |
 //! | `headers` | the headers of every response |
 //! | `view` | the facts that the page shows |
 //! | `feed` | their changes, as they happen |
@@ -12,6 +13,7 @@
 //! | `page/` | the page itself: HTML, CSS and JavaScript as they are written, without a build |
 
 mod access;
+mod browser;
 mod feed;
 mod headers;
 mod output;
@@ -42,6 +44,10 @@ pub struct WebCommand {
     /// The port on 127.0.0.1; a free one without it
     #[arg(long, default_value_t = 0)]
     port: u16,
+
+    /// Leave the opening to you, also where there is a desktop
+    #[arg(long)]
+    no_open: bool,
 }
 
 /// The state behind the page.
@@ -74,6 +80,8 @@ impl WebCommand {
         out.flush()?;
         let observer = Observer::open(config.clone()).await?;
         let data = &observer.offline().data;
+        let link = access.link();
+        let opened = (!self.no_open).then(|| browser::open(data, &link));
         let page = Arc::new(WebPage {
             questions: OpenQuestions::of(data),
             holds: Holds::of(data),
@@ -90,6 +98,7 @@ impl WebCommand {
             () = sample_while(page.observer.offline(), SAMPLE_INTERVAL, || page.feed.is_watched()) => {}
             ended = tokio::signal::ctrl_c() => ended?,
         }
+        drop(opened);
         page.observer.offline().pool.close().await;
         Ok(())
     }

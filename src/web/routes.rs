@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::{Stream, stream};
@@ -19,7 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::access::LOGIN;
 use super::headers::harden;
-use super::{ACTOR, WebPage, feed, output};
+use super::{ACTOR, WebPage, browser, feed, output};
 use crate::approval::{self, AnswerError, PersonAnswer};
 use crate::audit::TrailCall;
 use crate::console::{call_locally, text_of};
@@ -127,8 +127,7 @@ async fn check(State(page): OfPage, request: Request, next: Next) -> Response {
 
 async fn log_in(State(page): OfPage, Query(link): Query<LinkToken>) -> Response {
     if let Some(cookie) = page.access.log_in(&link.token) {
-        let headers = [(SET_COOKIE, cookie), (LOCATION, "/".to_owned())];
-        return (StatusCode::SEE_OTHER, headers).into_response();
+        return ([(SET_COOKIE, cookie)], Html(browser::leading_to("/"))).into_response();
     }
     let told = "this link was used or is too old: run `mcp-sftp-orchestrator web` again";
     (StatusCode::FORBIDDEN, told).into_response()

@@ -17,6 +17,8 @@ export async function withPage(link, options, work) {
     page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
     page.on("dialog", (dialog) => dialog.accept());
     await page.goto(link);
+    // The link leads on.
+    await page.waitForURL((url) => url.pathname !== "/login");
     await work(page, context);
     if (problems.length) throw new Error(problems.join("\n"));
   } finally {

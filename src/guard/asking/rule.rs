@@ -13,7 +13,7 @@ use super::servers::{ServerChoice, ServerNames};
 use super::when::{TimeSpan, Weekdays};
 use super::work::WantedWork;
 use crate::policy::Pattern;
-use crate::text::{NameCase, name_glob};
+use crate::text::{NameCase, misspelt, name_glob};
 
 /// The words that begin a condition. In a command they have to be quoted: a rule of which a condition is taken for
 /// a part of the command would never ask.
@@ -132,6 +132,19 @@ impl AskRule {
             AskSubject::Tool(name) => name.is_match(work.tool),
             AskSubject::Command(_) => false,
         }
+    }
+
+    /// Refuses a rule about tools of which there is none. The error completes a sentence about it.
+    pub(super) fn check_tool(&self, known: &[String]) -> Result<(), String> {
+        let AskSubject::Tool(name) = &self.subject else {
+            return Ok(());
+        };
+        if known.iter().any(|known| name.is_match(known)) {
+            return Ok(());
+        }
+        let meant = misspelt(name.glob().glob(), known.iter().map(String::as_str));
+        let meant = meant.map(|meant| format!("; did you mean `tool:{meant}`?"));
+        Err(format!("names no tool{}", meant.unwrap_or_default()))
     }
 
     /// Its rule about commands.

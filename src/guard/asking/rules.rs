@@ -90,6 +90,14 @@ impl AskingRules {
         idle.into_iter().collect()
     }
 
+    /// Refuses rules about tools of which there is none. The error is about the first.
+    pub(in crate::guard) fn check_tools(&self, known: &[String]) -> Result<(), String> {
+        self.rules.iter().try_for_each(|rule| {
+            let checked = rule.check_tool(known);
+            checked.map_err(|problem| format!("the rule `{}` that asks {problem}", rule.text()))
+        })
+    }
+
     pub(super) fn asks_anything(&self) -> bool {
         let mut modes = self.modes.iter();
         !self.rules.is_empty() || modes.any(|(_, _, mode)| *mode != AccessMode::Free)

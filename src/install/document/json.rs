@@ -100,6 +100,51 @@ pub(super) fn with_items(
     Ok(root.to_string())
 }
 
+pub(super) fn without_items(
+    text: &str,
+    before: &Value,
+    [outer, list]: [&str; 2],
+    items: &[String],
+) -> Result<String, String> {
+    let root = parse(text)?;
+    let top = root.object_value();
+    let Some((top, object)) = top.and_then(|top| Some((top.clone(), top.object_value(outer)?)))
+    else {
+        return Ok(text.to_owned());
+    };
+    let had = &before[outer][list];
+    let is_known = |item: &String| {
+        had.as_array()
+            .is_some_and(|had| had.iter().any(|one| one == item))
+    };
+    if let Some(array) = object.array_value(list) {
+        for element in array.elements() {
+            let value = element.to_serde_value();
+            let is_added = |item: &&String| value.as_ref().is_some_and(|value| value == *item);
+            if items
+                .iter()
+                .find(is_added)
+                .is_some_and(|item| !is_known(item))
+            {
+                element.remove();
+            }
+        }
+        if let Some(property) = object.get(list)
+            && had.is_null()
+            && array.elements().is_empty()
+        {
+            property.remove();
+        }
+    }
+    if let Some(property) = top.get(outer)
+        && before.get(outer).is_none()
+        && is_empty(&object)
+    {
+        property.remove();
+    }
+    Ok(root.to_string())
+}
+
 /// Says whether an object has neither properties nor comments.
 fn is_empty(object: &CstObject) -> bool {
     let is_something = |node: &CstNode| node.is_comment() || node.as_object_prop().is_some();

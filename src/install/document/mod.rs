@@ -22,6 +22,18 @@ pub fn with_items(text: &str, keys: [&str; 2], items: &[String]) -> Result<Strin
     json::with_items(text, keys, items)
 }
 
+/// Returns a JSON text without these items in such a list, but for those that the text before had. A list that is empty
+/// then, and was not there before, goes too.
+pub fn without_items(
+    text: &str,
+    before: &str,
+    keys: [&str; 2],
+    items: &[String],
+) -> Result<String, String> {
+    let before = json::lenient_value(before)?;
+    json::without_items(text, &before, keys, items)
+}
+
 /// A change to an entry.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit<'a> {

@@ -7,8 +7,11 @@ use super::{Engine, FOREIGN_INTERVAL, Jobs};
 use crate::fs::blocking;
 use crate::job::queue::AdoptedJobs;
 
-/// The interval at which it is looked whether questions have changed.
+/// The interval at which it is looked whether questions have changed, while a task waits for an answer.
 const QUESTIONS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The same while none does: only a process that asks and ends at once needs another one then.
+const QUIET_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The interval at which outputs are swept while no job ends.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
@@ -65,18 +68,21 @@ impl Jobs {
 
     /// Looks after questions whose processes are gone, whenever one is opened or answered.
     async fn watch_questions(engine: Weak<Engine>) {
-        let mut seen = None;
+        let (mut seen, mut pause) = (None, QUIET_INTERVAL);
         while let Some(engine) = engine.upgrade() {
             let jobs = Self(engine);
             let version = jobs.0.questions.version();
             if version.is_some() && seen != version {
                 seen = version;
-                if let Err(error) = jobs.tend_questions().await {
-                    tracing::warn!("open questions were not looked after: {error}");
+                pause = QUESTIONS_INTERVAL;
+                match jobs.tend_questions().await {
+                    Ok(true) => {}
+                    Ok(false) => pause = QUIET_INTERVAL,
+                    Err(error) => tracing::warn!("open questions were not looked after: {error}"),
                 }
             }
             drop(jobs);
-            tokio::time::sleep(QUESTIONS_INTERVAL).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -21,6 +21,13 @@ pub(in crate::ssh) struct HostKeyVerifier {
 }
 
 impl HostKeyVerifier {
+    /// Returns whether something is on record by which a key of the host is judged, so that no new one is taken.
+    pub(in crate::ssh) fn is_on_record(&self) -> Result<bool, Error> {
+        Ok(self.pin.is_some()
+            || self.known_hosts.has_authority(&self.name)?
+            || !self.known_hosts.keys(&self.name)?.is_empty())
+    }
+
     /// Accepts the pinned key, a known one, or, under the policy `accept-new`, that of a new host, which it
     /// records. Refuses any other.
     pub(in crate::ssh) fn judge(&self, presented: &PublicKeyOrCertificate) -> Result<(), Error> {

@@ -61,6 +61,7 @@ use crate::charset::Charset;
 use crate::config::Config;
 use crate::descriptors;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::secret::{Secret, Vault};
 use crate::ssh::auth::AcceptedKeys;
 use crate::ssh::auth::code::TOTP_STEPS;
@@ -68,7 +69,7 @@ use crate::ssh::dial::lookups::Lookups;
 use crate::ssh::dial::{Dialer, Tunnels as _};
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
-use crate::ssh::target::MAX_JUMPS;
+use crate::ssh::target::{MAX_JUMPS, Route, Target};
 use crate::store::DataDirectory;
 use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
@@ -288,6 +289,25 @@ impl Pool {
         let server = self.reached(alias)?;
         let (verifier, keys) = self.shared.dialer.host_keys(alias, &server).await?;
         HostKeys::of(verifier, keys)
+    }
+
+    /// Returns whether the host keys of a server, and of each host on the way to it, are on record.
+    pub async fn knows_host_keys(&self, alias: &str) -> Result<bool, Error> {
+        let mut alias = alias.to_owned();
+        for _ in 0..=MAX_JUMPS {
+            let server = self.reached(&alias)?;
+            let Target {
+                route, verifier, ..
+            } = self.shared.dialer.target(&alias, &server).await?;
+            if !blocking(move || verifier.is_on_record()).await? {
+                return Ok(false);
+            }
+            match route {
+                Route::Jump(jump) => alias = jump,
+                Route::Direct | Route::Command(_) => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     /// Drops the connections of an alias that was changed or removed, those in use once they are free.

@@ -141,7 +141,7 @@ impl Kind for Change {
         check.map_or(Ok(()), |check| guard.may_run(check))
     }
 
-    /// What stands beside the difference, which is known once the files were read.
+    /// The facts beside the difference, which is known once the files were read.
     fn details(&self) -> String {
         let ChangeRequest {
             mode, owner, check, ..

@@ -49,8 +49,8 @@ pub struct ChangeRequest {
     /// Permission bits of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-    /// User and group of the file, as `chown` takes them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// User and group of the file, as `chown` takes them. In a record, `owner` is the process that runs it.
+    #[serde(rename = "fileOwner", skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// True if missing directories above it are made.
     #[serde(default)]
