@@ -15,8 +15,7 @@ use super::SshFiles;
 use super::kind::{
     Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
     PlainText, PositiveSeconds, Protection, SamplePeriod, SecretText, SettingKind,
-    StructuredChoice, Timeout,
-    Toolsets,
+    StructuredChoice, Timeout, Toolsets,
 };
 use super::origin::SettingOrigin;
 use super::raw::{Layer, Raw, VariableSpec, set_in};

@@ -80,6 +80,10 @@ impl DenyRemoval {
         let (file, after) = match rules {
             DenyRules::List(path, keys, items) => {
                 let file = TextFile::read(path)?;
+                // A file that cannot be parsed is not in the way where there is nothing to take out.
+                if !items.iter().any(|item| file.text().contains(item)) {
+                    return Ok(None);
+                }
                 let before = file.before()?;
                 let text = before.as_deref().unwrap_or_default();
                 // To the byte, if nothing else has changed since.

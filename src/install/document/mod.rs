@@ -19,7 +19,8 @@ pub enum Format {
 /// Returns a JSON text with these items in a list: the one of the second name, in the object of the first. Items that
 /// are there already are not added again, and all else stays as it is.
 pub fn with_items(text: &str, keys: [&str; 2], items: &[String]) -> Result<String, String> {
-    json::with_items(text, keys, items)
+    let (mark, text) = split_mark(text);
+    Ok(mark.to_owned() + &json::with_items(text, keys, items)?)
 }
 
 /// Returns a JSON text without these items in such a list, but for those that the text before had. A list that is empty
@@ -30,8 +31,9 @@ pub fn without_items(
     keys: [&str; 2],
     items: &[String],
 ) -> Result<String, String> {
-    let before = json::lenient_value(before)?;
-    json::without_items(text, &before, keys, items)
+    let (mark, text) = split_mark(text);
+    let before = json::lenient_value(split_mark(before).1)?;
+    Ok(mark.to_owned() + &json::without_items(text, &before, keys, items)?)
 }
 
 /// A change to an entry.
@@ -51,6 +53,14 @@ pub enum Edit<'a> {
 /// The byte order mark that some editors write before UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
+/// The byte order mark of a text, if it has one, and the rest.
+fn split_mark(text: &str) -> (&'static str, &str) {
+    match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => (BYTE_ORDER_MARK, rest),
+        None => ("", text),
+    }
+}
+
 /// A parsed configuration.
 #[derive(Debug)]
 pub struct ConfigDocument {
@@ -63,10 +73,7 @@ pub struct ConfigDocument {
 impl ConfigDocument {
     /// Parses a text; white space alone is an empty configuration. The error names the problem and its line.
     pub fn parse(format: Format, text: &str) -> Result<Self, String> {
-        let (mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) => (BYTE_ORDER_MARK, rest),
-            None => ("", text),
-        };
+        let (mark, text) = split_mark(text);
         let value = match format {
             Format::Json => json::strict_value(text)?,
             Format::JsonWithComments => json::lenient_value(text)?,
