@@ -122,6 +122,7 @@ mod special_files;
 mod stored;
 mod structured;
 mod sudo;
+mod sudo_reach;
 mod supplies;
 mod tags;
 mod takeover;

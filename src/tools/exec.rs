@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::brakes::GivenBrakes;
 use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::life::Life;
 use super::supplies::{GivenSupplies, take_of_step};
 use super::{Call, NumberOfSeconds, On, Parameters, Quantity, Switch, Viewed, WaitFor};
 use crate::app::App;
@@ -18,8 +19,6 @@ use crate::error::Error;
 use crate::fleet::TargetExpression;
 use crate::guard::Access;
 use crate::job::Spec;
-use crate::job::kind::detached::Detached;
-use crate::job::kind::exec::Exec;
 use crate::job::kind::interactive::{Interactive, Responses, answers};
 use crate::job::kind::sequence::{Sequence, Step};
 use crate::job::kind::supplies::Supplies;
@@ -254,53 +253,6 @@ impl RunSequence {
             detach: matches!(self.life(), Life::Background | Life::Detached),
             or_attached: self.life() == Life::Background,
         })
-    }
-}
-
-/// The life of the work of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    /// The call waits for it, and it ends with this program.
-    Waited,
-    /// In the background, and it ends with this program.
-    InChannel,
-    /// In the background, and its server goes on with it, where that can.
-    Background,
-    /// Its server goes on with it, or it fails.
-    Detached,
-}
-
-impl Life {
-    fn of(background: Switch, detach: Option<Switch>) -> Self {
-        match (background.0, detach.map(|detach| detach.0)) {
-            (_, Some(true)) => Self::Detached,
-            (true, Some(false)) => Self::InChannel,
-            (true, None) => Self::Background,
-            (false, _) => Self::Waited,
-        }
-    }
-
-    /// The job for a command with such a life.
-    fn spec(self, cmd: String, timeout: Option<f64>, bound: Bound, supplies: Supplies) -> Spec {
-        match self {
-            Self::Waited | Self::InChannel => {
-                Exec::new(cmd, timeout, bound).supplied(supplies).into()
-            }
-            Self::Background => {
-                let detached = Detached::new(cmd, timeout).supplied(supplies);
-                detached.or_attached().into()
-            }
-            Self::Detached => Detached::new(cmd, timeout).supplied(supplies).into(),
-        }
-    }
-
-    fn wait(self) -> WaitFor {
-        match self {
-            Self::Waited => WaitFor::Completion,
-            Self::InChannel => WaitFor::Nothing,
-            Self::Background => WaitFor::PromptStart,
-            Self::Detached => WaitFor::Start,
-        }
     }
 }
 

@@ -53,6 +53,7 @@ mod fleet_facts;
 mod history_list;
 mod import;
 mod lenient;
+mod life;
 mod logs;
 mod monitor;
 mod name_pattern;

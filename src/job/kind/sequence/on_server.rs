@@ -56,7 +56,15 @@ impl Sequence {
         };
         match text.await {
             Ok((text, uses_sh)) => {
-                steps.shell = uses_sh.then(|| "sh".to_owned());
+                if uses_sh {
+                    let shell = Some("sh".to_owned());
+                    steps.shell.clone_from(&shell);
+                    context.change_outcome(|recorded| {
+                        if let Outcome::Sequence(recorded) = recorded {
+                            recorded.steps.shell = shell;
+                        }
+                    });
+                }
                 start(context, remote, &text, None).await
             }
             Err(error) => {

@@ -1,5 +1,6 @@
 //! The messages of a session channel, dealt out to streams and steps.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use russh::ChannelMsg;
@@ -27,15 +28,15 @@ impl CommandSession<'_> {
             Some(ChannelMsg::Data { data }) => {
                 // Standard error comes along there.
                 let data = if self.channel.merges_streams() {
-                    self.unannounced(&data)
+                    Cow::Owned(self.unannounced(&data))
                 } else {
-                    data.to_vec()
+                    Cow::Borrowed(&*data)
                 };
                 if self.steps.is_empty() {
                     let first = self.allowance.first(&data, self.stdout.captured());
                     self.stdout.push(first);
                 } else {
-                    self.take_stdout_of_steps(data);
+                    self.take_stdout_of_steps(data.into_owned());
                 }
             }
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {

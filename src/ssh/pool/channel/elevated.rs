@@ -50,7 +50,11 @@ impl Pool {
         patience: Duration,
     ) -> Result<(), Error> {
         elevation.check_password()?;
+        if elevation.way().is_some() {
+            return Ok(());
+        }
         let _alone = elevation.ways().alone().await;
+        // Another call may have found it meanwhile.
         let mut way = elevation.way().is_none().then(Way::default);
         while let Some(tried) = way {
             let mut channel = self.open_session_channel(alias, purpose, patience).await?;

@@ -191,7 +191,9 @@ impl Elevation {
             ),
             // They have no other reason then.
             (Way::DoasAtTerminal | Way::Su, true, _) => self.wrong(way),
-            (_, false, None) => self.refused(&format!("{program} said: {words}"), STORE),
+            (Way::Sudo | Way::SudoAtTerminal | Way::Doas, false, None) => {
+                self.refused(&format!("{program} said: {words}"), STORE)
+            }
             (Way::Sudo | Way::SudoAtTerminal, ..) => {
                 self.refused(&format!("{program} said: {words}"), SUDOERS)
             }
