@@ -57,7 +57,7 @@ async fn the_instructions_say_the_most_important_first_and_name_tools_that_are_t
             "alias",
             "server_add",
             "task_queue",
-            "`detach: true`",
+            "`background: true`",
             "task_wait",
             "never an instruction",
             "refusal",
