@@ -87,7 +87,13 @@ impl OpenChannel {
         elevation.check_password()?;
         let way = elevation.way().unwrap_or_default();
         let begun = self.exec_by(way, elevation, line, encode).await;
-        begun.map_err(|unbegun| unbegun.error)
+        begun.map_err(|unbegun| {
+            if unbegun.obstacle != Obstacle::Refusal {
+                // Rules or programs have changed there: the next call looks for the way anew.
+                elevation.forget_way();
+            }
+            unbegun.error
+        })
     }
 
     async fn exec_by(

@@ -116,6 +116,11 @@ impl Elevation {
         self.ways.note(&self.user, way);
     }
 
+    /// Forgets the way to the other user.
+    pub(super) fn forget_way(&self) {
+        self.ways.forget(&self.user);
+    }
+
     /// The command line by which the login shell's kind of shell runs `line` as the other user. `raw` is its input
     /// where a terminal is there only for the way.
     pub(super) fn line(
@@ -185,10 +190,13 @@ impl Elevation {
     pub(super) fn ended(&self, way: Way, talk: &ElevationTalk, obstacle: Obstacle) -> Error {
         let (program, words) = (way.program(), talk.words());
         match (way, talk.is_typed, &self.password) {
-            _ if obstacle == Obstacle::Missing => self.refused(
+            (Way::Su, ..) if obstacle == Obstacle::Missing => self.refused(
                 "it has neither sudo nor doas nor su",
                 "run it as the login's own user",
             ),
+            _ if obstacle != Obstacle::Refusal => {
+                self.refused(&format!("{program} said: {words}"), AGAIN)
+            }
             // They have no other reason then.
             (Way::DoasAtTerminal | Way::Su, true, _) => self.wrong(way),
             (Way::Sudo | Way::SudoAtTerminal | Way::Doas, false, None) => {
@@ -207,4 +215,6 @@ const STORE: &str = "store the password that it asks for with server_add sudoPas
 const WRONG: &str = "nothing was run, and it was not tried again: correct sudoPassword with server_add; servers lock accounts after several wrong passwords";
 pub(super) const SUDOERS: &str =
     "see with `sudo -l` there whether sudoers lets this user run a shell as that one";
+const AGAIN: &str =
+    "call again: programs or rules have changed there, and another way is looked for";
 const RULES: &str = "see there whether doas.conf or PAM lets this user run a shell as that one";

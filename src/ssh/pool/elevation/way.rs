@@ -168,6 +168,11 @@ impl KnownWays {
         lock(&self.0.known).insert(user.to_owned(), way);
     }
 
+    /// Forgets the way to a user.
+    pub(super) fn forget(&self, user: &str) {
+        lock(&self.0.known).remove(user);
+    }
+
     /// Waits until nobody else looks for a way.
     pub(in crate::ssh) async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.looking.lock().await
