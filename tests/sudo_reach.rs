@@ -96,8 +96,6 @@ async fn several_servers_run_with_sudo_data_and_scripts() {
             call["background"] = background.into();
             let mut ran = client.call(tool, call).await.ok();
             if background {
-                let begun = ran.text();
-                assert!(begun.contains("go on detached on their servers"), "{begun}");
                 ran = client.wait(&ran.facts()["id"]).await.ok();
             }
             let children = ran.facts()["children"].as_array().unwrap().clone();
