@@ -45,6 +45,7 @@ mod failing_connections;
 mod first_login;
 mod fleet;
 mod flights;
+mod flushing;
 mod forms;
 mod full;
 mod helper;

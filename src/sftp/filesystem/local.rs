@@ -1,20 +1,21 @@
 //! This machine's files.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::fs::{blocking, expand_home, set_mode};
+use crate::fs::{blocking, expand_home, flush_filesystem, set_mode};
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local_entry::LocalEntry;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::filesystem::{
-    FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, ServerShell, in_the_way,
+    FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, ServerShell, in_the_way, one_of_each_directory,
 };
 use crate::sftp::path::{bytes_of, local_of};
 use crate::sftp::transfer::checksum::sum;
@@ -148,6 +149,38 @@ impl Filesystem for LocalFilesystem {
         Ok(Some(sums))
     }
 
+    fn may_flush(&self) -> bool {
+        cfg!(target_os = "linux")
+    }
+
+    async fn flush(&self, files: &[PathBuf], _: Option<ServerShell<'_>>) -> bool {
+        let files = one_of_each_directory::<Self>(files).into_iter().cloned();
+        let (roots, files) = (self.roots.clone(), files.collect::<Vec<_>>());
+        let flushed = blocking(move || {
+            let mut devices = HashSet::new();
+            for file in &files {
+                let file = roots.entry(file)?.open_read()?;
+                if devices.insert(device(&file)?) && !flush_filesystem(&file)? {
+                    return Ok(false);
+                }
+            }
+            Ok::<_, SftpError>(true)
+        });
+        flushed.await.unwrap_or_else(|error| {
+            tracing::debug!("no filesystem of this machine is flushed: {error}");
+            false
+        })
+    }
+
+    async fn sync(&self, path: &PathBuf) -> Result<()> {
+        self.at(path, |entry| {
+            // Its mode may not let it be written.
+            let file = entry.open_write().or_else(|_| entry.open_read())?;
+            Ok(file.sync_all()?)
+        })
+        .await
+    }
+
     async fn create_dir_all(&self, path: &PathBuf) -> Result<Vec<PathBuf>> {
         if let Some(metadata) = self.stat(path).await? {
             return if metadata.is_directory() {
@@ -212,6 +245,18 @@ impl Filesystem for LocalFilesystem {
     async fn remove_dir(&self, path: &PathBuf) -> Result<()> {
         self.at(path, |entry| entry.remove_dir()).await
     }
+}
+
+/// The filesystem that a file is on.
+#[cfg(unix)]
+fn device(file: &File) -> Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_: &File) -> Result<u64> {
+    Ok(0)
 }
 
 fn create_one_dir(roots: &Roots, path: &Path) -> Result<bool> {

@@ -12,6 +12,7 @@ pub(super) mod metadata;
 pub(super) mod roots;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,16 @@ pub(crate) trait Filesystem: Sync {
         files: &[(Self::Path, u64)],
         shell: Option<ServerShell<'_>>,
     ) -> impl Future<Output = Result<Option<Vec<Option<String>>>>> + Send;
+    /// Returns whether whole filesystems may be flushed to disk.
+    fn may_flush(&self) -> bool;
+    /// Writes the filesystems of these new files to disk. Returns whether that is certain.
+    fn flush(
+        &self,
+        files: &[Self::Path],
+        shell: Option<ServerShell<'_>>,
+    ) -> impl Future<Output = bool> + Send;
+    /// Syncs a file to disk.
+    fn sync(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
     /// Creates a directory and its missing parents. Returns those that it made, the outermost first.
     fn create_dir_all(
         &self,
@@ -129,6 +140,13 @@ pub(crate) trait Filesystem: Sync {
     fn remove(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
     /// Removes an empty directory.
     fn remove_dir(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// One of the files of each directory: a directory lies on one filesystem.
+pub(crate) fn one_of_each_directory<F: Filesystem>(files: &[F::Path]) -> Vec<&F::Path> {
+    let mut seen = HashSet::new();
+    let mut first = |file: &&F::Path| seen.insert(F::parent(file));
+    files.iter().filter(|file| first(file)).collect()
 }
 
 pub(crate) fn in_the_way(path: &impl Display, what: &str) -> SftpError {

@@ -206,11 +206,16 @@ impl SftpSession {
         }
     }
 
+    /// Returns whether the server syncs files to disk.
+    pub(crate) fn offers_fsync(&self) -> bool {
+        self.offers(FSYNC)
+    }
+
     /// Syncs an open file to disk, where the server offers that.
     pub(crate) fn fsync(&self, handle: &FileHandle) -> Option<PendingResponse> {
         let request = RequestPacket::new(PacketType::Extended, FSYNC.len() + handle.0.len() + 8);
         let request = request.put_string(FSYNC).put_string(&handle.0);
-        self.offers(FSYNC).then(|| self.client.send(request))
+        self.offers_fsync().then(|| self.client.send(request))
     }
 
     /// Closes a file. Only then has a server taken every byte for certain.

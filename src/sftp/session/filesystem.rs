@@ -9,7 +9,7 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::{
-    FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, ServerShell, in_the_way,
+    FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, ServerShell, in_the_way, one_of_each_directory,
 };
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::session::SftpSession;
@@ -18,6 +18,7 @@ use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::rename_over::aside;
 use crate::sftp::wire::Attributes;
 use crate::ssh::script::checksum;
+use crate::ssh::script::flush::flush;
 
 /// Requests to create directories outstanding at once.
 const MADE_AT_ONCE: usize = 1024;
@@ -117,6 +118,31 @@ impl Filesystem for SftpSession {
         };
         let sums = asked.iter().map(|(path, _)| sums.remove(*path));
         Ok(Some(sums.collect()))
+    }
+
+    fn may_flush(&self) -> bool {
+        self.offers_fsync() && !self.is_by_shell()
+    }
+
+    async fn flush(&self, files: &[RemotePath], shell: Option<ServerShell<'_>>) -> bool {
+        let Some(ServerShell { pool, alias }) = shell else {
+            return false;
+        };
+        let files = one_of_each_directory::<Self>(files);
+        flush(pool, alias, files.into_iter().map(RemotePath::as_bytes)).await
+    }
+
+    async fn sync(&self, path: &RemotePath) -> Result<()> {
+        // Its mode may not let it be written.
+        let handle = match self.open_write(path).await {
+            Err(error) if error.is_refusal() => self.open_read(path).await?,
+            handle => handle?,
+        };
+        let mut open = RemoteFile::new(self, path, handle);
+        if let Some(sync) = self.fsync(&open.handle) {
+            self.wait_done(sync).await?;
+        }
+        self.wait_done(open.close()).await
     }
 
     async fn create_dir_all(&self, path: &RemotePath) -> Result<Vec<RemotePath>> {

@@ -9,15 +9,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::error::FailedFile;
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::{Filesystem, ServerShell};
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::clearing::{Removed, cannot_remove};
 use crate::sftp::plan::removals::Removals;
 use crate::sftp::plan::{TargetState, TransferPlan};
 use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::context::{ResumeState, TransferContext};
-use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
+use crate::sftp::transfer::file_transfer::{FileTransfer, TargetPath, TransferDirection};
 use crate::sftp::transfer::links;
+use crate::sftp::transfer::part_flush::PartFlush;
 use crate::sftp::transfer::progress::{TransferProgress, TransferTotals};
 use crate::sftp::transfer::sessions::{SftpSessions, Workload};
 use crate::sftp::transfer::summary::Summary;
@@ -161,6 +162,28 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         context: &TransferContext<'_, D::Peer>,
         summary: &mut Summary,
     ) {
+        let target = D::filesystems(sessions.first(), context.peer).1;
+        let flush = PartFlush::new(self.files.len(), sessions.depth.files, target.may_flush());
+        let shell = D::IS_UPLOAD.then_some(ServerShell {
+            pool: context.pool,
+            alias: context.alias,
+        });
+        let write_to_disk =
+            |parts: Vec<TargetPath<D>>| async move { target.flush(&parts, shell).await };
+        tokio::select! {
+            () = self.copy_files(sessions, &flush, context, summary) => {}
+            never = flush.run(write_to_disk) => never,
+        }
+        self.end(sessions, context, summary).await;
+    }
+
+    async fn copy_files(
+        &mut self,
+        sessions: &SftpSessions,
+        flush: &PartFlush<TargetPath<D>>,
+        context: &TransferContext<'_, D::Peer>,
+        summary: &mut Summary,
+    ) {
         let Some(plan) = &self.plan else { return };
         let reached = &mut self.reached;
         let copy = async |(number, state): (usize, ResumeState)| {
@@ -176,6 +199,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                     state: &state,
                     context,
                     early: Mutex::new(lock(context.early).take()),
+                    flush,
                 };
                 transfer.copy().await
             };
@@ -215,7 +239,9 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             };
         let mut retry_when_room = Vec::new();
         let mut left = std::mem::take(&mut self.files).into_iter();
-        let first = left.by_ref().take(sessions.depth.files);
+        let first = left
+            .by_ref()
+            .take(sessions.depth.files + flush.most_waiting());
         let mut active: FuturesUnordered<_> = first.map(copy).collect();
         while let Some((number, state, outcome)) = active.next().await {
             match outcome {
@@ -227,6 +253,8 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             // After a lost connection nothing new is started.
             if self.files.is_empty() {
                 active.extend(left.next().map(copy));
+            } else {
+                flush.stop();
             }
         }
         drop(active);
@@ -250,7 +278,6 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         }
         self.files.extend(left);
         self.files.sort_by_key(|(number, _)| *number);
-        self.end(sessions, context, summary).await;
     }
 
     /// Copies symbolic links and sets directories' attributes once all files have arrived. Links come

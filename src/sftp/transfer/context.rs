@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::fs::BriefWork;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::destination::MayWrite;
@@ -53,6 +54,8 @@ pub(crate) struct TransferContext<'a, P> {
     pub(crate) keeper: Option<VersionKeeper<'a>>,
     /// Hard links and access lists of files that are replaced.
     pub(crate) extras: &'a AccessLists,
+    /// Short work on files of this machine.
+    pub(crate) brief_work: BriefWork,
     /// The one file of the transfer, if it is being opened on the server already.
     pub(crate) early: &'a EarlySlot,
 }

@@ -6,6 +6,7 @@
 //! | `file_transfer` | one file, up or down: target, resume, checks, rename; writing in place |
 //! | `upload`, `download` | the differences between the directions |
 //! | `early` | files opened before all is known of their targets |
+//! | `part_flush` | small files that are written to disk together |
 //! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
 //! | `checksum`, `local_file` | checksums; local files as they are read and written |
 //! | `replacement` | wishes of a caller who replaces one file that it knows |
@@ -23,6 +24,7 @@ mod links;
 mod local_file;
 pub(super) mod notes;
 mod part;
+mod part_flush;
 mod peer;
 pub(super) mod progress;
 pub(super) mod replacement;
@@ -38,6 +40,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, FailedFile};
+use crate::fs::BriefWork;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::ServerShell;
 use crate::sftp::filesystem::local::LocalFilesystem;
@@ -346,6 +349,7 @@ impl TransferRunner<'_> {
             replacements: self.replacements,
             keeper: self.keeper,
             extras: &extras,
+            brief_work: BriefWork::default(),
             early: &early,
         };
         active.copy(&sessions, &context, summary).await;

@@ -14,11 +14,13 @@
 //! | `stop` | ending processes |
 //! | `access`, `checksum`, `usage` | access lists and labels of files; checksums; room on disk |
 //! | `curl`, `home` | HTTP requests; home directories |
+//! | `flush` | whole filesystems written to disk |
 //! | `tree` | trees with the checksums of their files |
 
 pub mod access;
 pub mod checksum;
 pub mod curl;
+pub mod flush;
 pub mod home;
 pub(in crate::ssh) mod probe;
 pub(in crate::ssh) mod stop;

@@ -65,8 +65,9 @@ pub(crate) fn resume(roots: &Roots, part: PartFileOf<Download>, start: u64) -> R
 }
 
 impl LocalPart {
-    /// Sets owner, mode and time and syncs it to disk. Attributes that cannot be set do not make it fail.
-    pub(crate) fn finish(self) -> Result<FinishedPart> {
+    /// Sets owner, mode and time, and syncs it to disk unless it is flushed later. Attributes that cannot be
+    /// set do not make it fail.
+    pub(crate) fn finish(self, is_flushed_later: bool) -> Result<FinishedPart> {
         let (file, part) = (&self.file, &self.part);
         let mut is_right = true;
         if let Some(old) = part.old.filter(|_| !part.in_place) {
@@ -89,7 +90,9 @@ impl LocalPart {
             Some(_) => part.is_as_intended(&now),
             None => part.mode.is_none() || now.mode.is_none() || now.mode == part.mode,
         };
-        file.sync_all()?;
+        if !is_flushed_later {
+            file.sync_all()?;
+        }
         Ok(FinishedPart {
             is_right,
             mode: now.mode,
@@ -216,7 +219,7 @@ impl PartWriter {
         let length = self.written;
         blocking(move || {
             open.file.set_len(length)?;
-            Ok((open.finish()?, length))
+            Ok((open.finish(false)?, length))
         })
         .await
     }

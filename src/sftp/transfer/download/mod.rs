@@ -154,7 +154,7 @@ impl TransferDirection for Download {
             was.old = roots.entry(&was.target)?.metadata()?;
             let mut open = create(&roots, was)?;
             io::copy(&mut content, &mut open.file)?;
-            open.finish().map(|_| ())
+            open.finish(false).map(|_| ())
         })
         .await
     }
@@ -187,7 +187,7 @@ async fn write_in_place(
             .await?;
             transfer.set_arrived(length);
         }
-        blocking(move || open.finish()).await?;
+        blocking(move || open.finish(false)).await?;
         Ok(length)
     };
     let outcome = outcome.await;
@@ -239,6 +239,7 @@ async fn small(
     if transfer.context.keeper.is_some() {
         transfer.state.set_sha256(sha256_of_pieces(&content));
     }
+    let is_flushed_later = transfer.is_flushed_later(part);
     let (part, length) = (part.clone(), length_of(&content));
     let roots = transfer.context.roots.clone();
     let ended = blocking(move || {
@@ -247,7 +248,7 @@ async fn small(
         for piece in &content {
             open.file.write_all(piece)?;
         }
-        open.finish()
+        open.finish(is_flushed_later)
     });
     Ok((ended.await?, length))
 }

@@ -23,6 +23,7 @@ use crate::sftp::transfer::checksum::ServerFile;
 use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancelled};
 use crate::sftp::transfer::early::{self, EarlyFile, EarlySlot};
 use crate::sftp::transfer::part::PartFile;
+use crate::sftp::transfer::part_flush::{PartFlush, WritingTurn};
 use crate::sftp::transfer::peer::Peer;
 use crate::sftp::transfer::replacement::{ExpectedContent, ReplaceOptions};
 use crate::sftp::transfer::sessions::SftpSessions;
@@ -132,6 +133,8 @@ pub(crate) struct FileTransfer<'a, D: TransferDirection> {
     pub(crate) context: &'a TransferContext<'a, D::Peer>,
     /// Its file on the server, if that is being opened already.
     pub(crate) early: EarlySlot,
+    /// The transfer's files as they are written and flushed.
+    pub(crate) flush: &'a PartFlush<TargetPath<D>>,
 }
 
 /// Settings of a transfer that decide on opening files early.
@@ -188,8 +191,19 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         copied
     }
 
+    /// Returns whether a part file is flushed to disk with others once it is written.
+    pub(crate) fn is_flushed_later(&self, part: &PartFileOf<D>) -> bool {
+        // A flush opens it for reading.
+        let is_readable = part.mode.is_none_or(|mode| mode & 0o400 != 0);
+        self.flush.is_on()
+            && is_readable
+            && !part.in_place
+            && !D::is_large(self.session, self.plan.metadata.length)
+    }
+
     async fn copy_to_target(&self) -> Result<u64> {
         let context = self.context;
+        let turn = unless_cancelled(context, async { Ok(self.flush.turn().await) }).await?;
         let _permit = if D::is_large(self.session, self.plan.metadata.length) {
             context.large.acquire().await.ok()
         } else {
@@ -203,15 +217,15 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         let in_place =
             context.options.in_place && !self.state.replaces_link.load(Ordering::Relaxed);
         if adopted.is_some() || in_place {
-            return self.copy_in_place(part, adopted, None).await;
+            return Box::pin(self.copy_in_place(part, adopted, None)).await;
         }
         let copied = match unless_cancelled(context, self.obstacle(&part)).await? {
             Some(reason) => Err(SftpError::not_replaceable(reason)),
-            None => self.copy_via_part(&part).await,
+            None => self.copy_via_part(&part, turn).await,
         };
         match copied {
             Err(SftpError::NotReplaceable(reason)) => {
-                self.copy_in_place(part, None, Some(reason)).await
+                Box::pin(self.copy_in_place(part, None, Some(reason))).await
             }
             copied => copied,
         }
@@ -233,17 +247,25 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         Ok(None)
     }
 
-    async fn copy_via_part(&self, part: &PartFileOf<D>) -> Result<u64> {
+    async fn copy_via_part(
+        &self,
+        part: &PartFileOf<D>,
+        turn: WritingTurn<'_, TargetPath<D>>,
+    ) -> Result<u64> {
+        let is_flushed_later = self.is_flushed_later(part);
         let written = async {
-            let (length, old) = tokio::join!(self.write_part(part), self.read_old(part));
+            let write = Box::pin(self.write_part(part));
+            let (length, old) = tokio::join!(write, self.read_old(part));
             Ok((length?, old?))
         };
         let written = unless_cancelled(self.context, written).await;
-        // A replacement is not abandoned: the old file might be without its name.
+        drop(turn);
         let arrived = match written {
             Ok((length, old)) => {
+                // Before a flush, which others' old contents in memory would hold up.
                 self.keep_version(part, length, old).await;
-                self.put_in_place(part).await.map(|()| length)
+                let put = self.flush_and_put_in_place(part, is_flushed_later);
+                put.await.map(|()| length)
             }
             Err(error) => Err(error),
         };
@@ -260,6 +282,27 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             }
             arrived => arrived,
         }
+    }
+
+    async fn flush_and_put_in_place(
+        &self,
+        part: &PartFileOf<D>,
+        is_flushed_later: bool,
+    ) -> Result<()> {
+        if is_flushed_later {
+            unless_cancelled(self.context, self.flush_part(part)).await?;
+        }
+        // A replacement is not abandoned: the old file might be without its name.
+        self.put_in_place(part).await
+    }
+
+    /// Waits until a written part file is on disk.
+    async fn flush_part(&self, part: &PartFileOf<D>) -> Result<()> {
+        if self.flush.wait(&part.path).await {
+            return Ok(());
+        }
+        let _permit = self.flush.permit().await;
+        self.target().sync(&part.path).await
     }
 
     /// Gives the part file the target's name, if the target is what the caller expects.
@@ -340,7 +383,11 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     /// are caught where it is opened.
     async fn check_roots(&self, part: &PartFileOf<D>) -> Result<()> {
         match D::local(&self.plan.from, &part.target) {
-            Some(here) => self.context.roots.check_file(here).await,
+            Some(here) => {
+                let (roots, here) = (self.context.roots.clone(), here.clone());
+                let check = move || Ok(roots.check(&here)?);
+                self.context.brief_work.run(check).await
+            }
             None => Ok(()),
         }
     }

@@ -14,12 +14,13 @@ struct FinalAttributes {
     mode_and_time: Attributes,
 }
 
-/// Finishes a part file: owner, mode and time, sync, close. All are sent at once and done in order.
-/// Returns whether owner and mode are as intended.
+/// Finishes a part file: owner, mode and time, sync unless it is flushed later, close. All are sent at once
+/// and done in order. Returns whether owner and mode are as intended.
 pub(super) async fn finish(
     mut open: RemoteFile<'_>,
     sent: Vec<PendingResponse>,
     part: &PartFile<RemotePath>,
+    is_flushed_later: bool,
 ) -> Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
@@ -41,7 +42,11 @@ pub(super) async fn finish(
     let given = owner.map(|owner| session.fsetstat(&open.handle, &owner));
     let changed = session.fsetstat(&open.handle, &mode_and_time);
     let seen = old.map(|_| session.fstat(&open.handle));
-    let sync = session.fsync(&open.handle);
+    let sync = if is_flushed_later {
+        None
+    } else {
+        session.fsync(&open.handle)
+    };
     let closed = open.close();
     for sent in sent {
         session.wait_done(sent).await?;

@@ -35,13 +35,13 @@ impl UploadSource for LocalFilesystem {
 
     async fn read_small(transfer: &FileTransfer<'_, Upload<Self>>, most: u64) -> Result<Vec<u8>> {
         let (roots, from) = (transfer.context.roots.clone(), transfer.plan.from.clone());
-        blocking(move || {
+        let read = move || {
             let mut content = Vec::new();
             let mut file = open_at(&roots, &from, 0)?.take(most);
             file.read_to_end(&mut content)?;
             Ok(content)
-        })
-        .await
+        };
+        transfer.context.brief_work.run(read).await
     }
 
     async fn stream(

@@ -248,7 +248,7 @@ impl<S: UploadSource> TransferDirection for Upload<S> {
             modified: record.modified,
             ..part.clone()
         };
-        finish(open, sent.into(), &was).await?;
+        finish(open, sent.into(), &was, false).await?;
         let (size, sum) = (record.size.unwrap_or(0), record.sha256.as_deref());
         let expected = sum.unwrap_or_default();
         let there = transfer.server_file(&part.target);
@@ -306,7 +306,7 @@ async fn send<S: UploadSource>(
     } else {
         send_small(transfer, &open.handle).await?
     };
-    let is_set = finish(open, sent, part).await?;
+    let is_set = finish(open, sent, part, transfer.is_flushed_later(part)).await?;
     transfer.set_arrived(length);
     Ok((length, is_set))
 }
