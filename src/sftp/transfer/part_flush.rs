@@ -7,11 +7,11 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
 
 use crate::sync::lock;
 
-/// Fewest files for which it pays to flush whole filesystems.
-const FEWEST: usize = 64;
+/// Fewest files for which it pays to flush whole filesystems, which also writes what others have left to memory.
+const FEWEST: usize = 128;
 
 /// Most files that wait for a flush before it begins.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 
 /// The files of a transfer as they are written, a few at once, and then flushed, many at once.
 pub(crate) struct PartFlush<P> {
