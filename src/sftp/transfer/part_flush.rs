@@ -148,9 +148,9 @@ mod tests {
                 is_flushed
             }
         };
-        let writing = futures_util::future::join_all((0..files).map(write));
+        let all = futures_util::future::join_all((0..files).map(write));
         let outcomes = tokio::select! {
-            outcomes = writing => outcomes,
+            outcomes = all => outcomes,
             never = flush.run(|_| {
                 count.fetch_add(1, Ordering::Relaxed);
                 std::future::ready(is_flushed)
