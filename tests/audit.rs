@@ -42,8 +42,13 @@ impl<S> Fixture<S, ()> {
                 assert!(calls.insert(name, line).is_none());
                 continue;
             }
-            assert_eq!(event, "ended");
             let call = calls[&name].as_object_mut().unwrap();
+            if event == "finished" {
+                assert!(call.contains_key("outcome"));
+                call.insert("finished".to_owned(), line);
+                continue;
+            }
+            assert_eq!(event, "ended");
             assert!(!call.contains_key("outcome"));
             for (field, value) in line.as_object().unwrap() {
                 match field.as_str() {
@@ -176,6 +181,30 @@ async fn a_line_says_who_did_what_where_and_what_came_of_it() {
             .unwrap()
             .contains("Zq-misspelt")
     );
+}
+
+#[tokio::test]
+async fn a_task_that_goes_on_after_its_call_has_its_end_told_of() {
+    let (fixture, mut server) = with_server().await;
+    let go = fixture.server.home("go");
+    let cmd = format!("while [ ! -e '{go}' ]; do sleep 0.05; done; exit 7");
+    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true, "detach": false});
+    let handed = server.tool("task_exec", arguments).await.ok();
+    let last = || fixture.trail_calls().pop().unwrap();
+    let job = &handed.facts()["id"];
+    assert_has(&last(), &json!({"outcome": "running", "job": job}));
+    assert!(last().get("finished").is_none(), "{}", last());
+    std::fs::write(&go, "").unwrap();
+    let is_told = || last().get("finished").is_some();
+    eventually("its end stands in the trail", is_told).await;
+    let end = json!({"outcome": "failed", "exitCode": 7, "job": job});
+    assert_has(&last()["finished"], &end);
+    let mut show = binary();
+    show.arg(format!("--data-dir={}", fixture.data.path().display()));
+    let shown = show.args(["audit", "show"]).output().await.unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("failed 7"), "{shown}");
+    fixture.trail_in_order().await;
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
-//! The calls of this process: each begins in the trail before it runs, and ends there after.
+//! The calls of this process: each begins in the trail before it runs, and ends there after. A task that goes on
+//! after its call has a third line, once it has ended.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use serde_json::{Map, Value};
 
-use super::entry::{Begun, SERVERS};
+use super::entry::{Begun, LongCall, SERVERS};
 use super::responses::ResponsesDigest;
 use super::{CallOutcome, Trail};
 use crate::actor::CurrentActor;
@@ -76,6 +77,16 @@ impl Calls {
             Some(begun) => self.trail.add(&begun.ended(outcome, host_key)),
             None => Ok(()),
         }
+    }
+
+    /// Tells in the trail how a task has ended that went on after its call. Blocks.
+    pub fn finish(
+        &self,
+        call: &LongCall,
+        outcome: CallOutcome,
+        host_key: Option<String>,
+    ) -> Result<(), Error> {
+        self.trail.add(&call.finished(outcome, host_key))
     }
 
     /// The last entries of the trail, of whatever process, the newest last. Blocks.

@@ -80,6 +80,35 @@ pub(super) struct Ended<'a> {
     pub(super) host_key: Option<String>,
 }
 
+/// The line of a task that went on after its call, and has ended since.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Finished<'a> {
+    event: &'static str,
+    /// The call that began it.
+    call: &'a str,
+    time: Timestamp,
+    tool: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias: Option<&'a str>,
+    #[serde(flatten)]
+    outcome: CallOutcome,
+    /// The fingerprint of the host key that the server has presented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_key: Option<String>,
+}
+
+/// A call whose task goes on after it.
+#[derive(Clone, Debug)]
+pub struct LongCall {
+    /// The identifier of its lines.
+    pub call: String,
+    /// Its tool.
+    pub tool: String,
+    /// Its argument `alias`.
+    pub alias: Option<String>,
+}
+
 /// The outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -161,6 +190,21 @@ impl Begun {
             alias: self.alias.as_deref(),
             outcome,
             duration_ms: millis(self.time.elapsed()),
+            host_key,
+        }
+    }
+}
+
+impl LongCall {
+    /// The line of its task's end, now.
+    pub(super) fn finished(&self, outcome: CallOutcome, host_key: Option<String>) -> Finished<'_> {
+        Finished {
+            event: "finished",
+            call: &self.call,
+            time: Timestamp::now(),
+            tool: &self.tool,
+            alias: self.alias.as_deref(),
+            outcome,
             host_key,
         }
     }

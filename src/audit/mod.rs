@@ -37,7 +37,7 @@ mod trail;
 mod verify;
 
 pub use calls::{CalledServers, Calls};
-pub use entry::{CallOutcome, SERVERS, Traffic};
+pub use entry::{CallOutcome, LongCall, SERVERS, Traffic};
 pub use person::PersonCall;
 pub use search::TrailCall;
 pub use trail::Trail;

@@ -103,8 +103,8 @@ impl Trail {
 fn calls_in(parts: &[LogPart], most: usize, test: &CallTest) -> io::Result<VecDeque<TrailCall>> {
     // A call is tested when it has ended, or at the end.
     let mut open: IndexMap<String, TrailCall> = IndexMap::new();
-    let mut found = VecDeque::new();
-    let mut take = |call: TrailCall| {
+    let mut found: VecDeque<TrailCall> = VecDeque::new();
+    let take = |found: &mut VecDeque<TrailCall>, call: TrailCall| {
         if most > 0 && test(&call) {
             if found.len() == most {
                 found.pop_front();
@@ -121,16 +121,29 @@ fn calls_in(parts: &[LogPart], most: usize, test: &CallTest) -> io::Result<VecDe
             };
             let line = TrailCall(without_proofs(fields));
             let id = line.text("call").to_owned();
-            if line.text("event") != "ended" {
-                open.insert(id, line);
-            } else if let Some(mut call) = open.shift_remove(&id) {
-                call.end(line);
-                take(call);
+            match line.text("event") {
+                "ended" => {
+                    if let Some(mut call) = open.shift_remove(&id) {
+                        call.end(line);
+                        take(&mut found, call);
+                    }
+                }
+                // The task that it has begun has ended later.
+                "finished" => {
+                    let mut newest_first = found.iter_mut().rev();
+                    if let Some(call) = newest_first.find(|call| call.text("call") == id) {
+                        call.end(line);
+                    }
+                }
+                _ => {
+                    open.insert(id, line);
+                }
             }
         }
     }
-    open.into_values().for_each(take);
-    let mut found = found;
+    for call in open.into_values() {
+        take(&mut found, call);
+    }
     found
         .make_contiguous()
         .sort_by(|one, other| one.text("time").cmp(other.text("time")));

@@ -201,17 +201,22 @@ impl<'a> ChainCheck<'a> {
         if adopted.is_none_or(|adopted| adopted.is_some_and(|old| self.found.lines <= old.lines)) {
             self.unanchored += 1;
         }
-        if event == "ended" {
-            self.begun.remove(&call);
-        } else {
-            let begun = OpenCall {
-                time: said.time.unwrap_or_default(),
-                tool: said.tool.unwrap_or_default(),
-                alias: said.alias,
-                process: said.process.unwrap_or_default(),
-                place: self.begun.len(),
-            };
-            self.begun.insert(call, begun);
+        match event.as_str() {
+            "ended" => {
+                self.begun.remove(&call);
+            }
+            // Its call has ended before.
+            "finished" => {}
+            _ => {
+                let begun = OpenCall {
+                    time: said.time.unwrap_or_default(),
+                    tool: said.tool.unwrap_or_default(),
+                    alias: said.alias,
+                    process: said.process.unwrap_or_default(),
+                    place: self.begun.len(),
+                };
+                self.begun.insert(call, begun);
+            }
         }
     }
 

@@ -51,6 +51,14 @@ impl Jobs {
         .await
     }
 
+    /// A job's record once it has ended, if this process runs it; else as it stands.
+    pub async fn end_of(&self, id: &JobId) -> Result<Arc<Job>, Error> {
+        if let Some(handle) = self.handle(id) {
+            handle.ended().await;
+        }
+        self.queue().get(id).await
+    }
+
     /// The jobs among these, which are all there are, that have ended without a caller being told so, as far as
     /// this process knows.
     pub fn untold<'j>(&self, jobs: &'j [Arc<Job>]) -> HashSet<&'j JobId> {

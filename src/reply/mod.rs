@@ -125,7 +125,8 @@ fn link_to_output(job: &Job) -> ContentBlock {
     ContentBlock::resource_link(Resource::new(uri, "whole output"))
 }
 
-fn outcome_of(job: &Job) -> CallOutcome {
+/// The outcome of the call that has begun a job, as far as the job is.
+pub fn outcome_of(job: &Job) -> CallOutcome {
     CallOutcome {
         job: Some(job.id.to_string()),
         children: children_of(job),

@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use super::reading::Readable;
 use crate::app::App;
-use crate::audit::{CallOutcome, CalledServers};
+use crate::audit::{CallOutcome, CalledServers, LongCall};
 use crate::config::Structured;
 use crate::error::Error;
 use crate::fault::caught;
 use crate::fleet::TargetExpression;
 use crate::guard::Access;
-use crate::reply::{refused_arguments, shorten_text_beside_facts, take_outcome};
+use crate::job::{JobId, Status};
+use crate::reply::{outcome_of, refused_arguments, shorten_text_beside_facts, take_outcome};
 use crate::secret::{hide, hide_in};
 
 /// The field of structured content that holds notices.
@@ -91,15 +92,45 @@ impl GatedCall {
         if app.config().structured == Structured::Auto {
             answer.shorten();
         }
-        if let Some(call) = audited
-            && let Err(error) = self.end_audit(app, &call, outcome).await
-        {
-            let tool = &self.name;
-            let notice = format!("the audit trail lacks the end of this call of {tool}: {error}");
-            tracing::error!("{notice}");
-            answer.add_notice(&notice);
+        if let Some(call) = audited {
+            let task = live_task(&outcome);
+            if let Err(error) = self.end_audit(app, &call, outcome).await {
+                let tool = &self.name;
+                let notice =
+                    format!("the audit trail lacks the end of this call of {tool}: {error}");
+                tracing::error!("{notice}");
+                answer.add_notice(&notice);
+            }
+            if let Some(task) = task {
+                self.follow(app, call, task);
+            }
         }
         answer
+    }
+
+    /// Has the trail tell how a task ends that goes on after this call.
+    fn follow(&self, app: &App, call: String, task: JobId) {
+        let (app, alias) = (app.clone(), self.alias().map(ToOwned::to_owned));
+        let call = LongCall {
+            call,
+            tool: self.name.clone(),
+            alias: alias.clone(),
+        };
+        tokio::spawn(async move {
+            // Of a task that another process goes on with, that one tells.
+            let Ok(job) = app.jobs().end_of(&task).await else {
+                return;
+            };
+            if job.status.is_live() {
+                return;
+            }
+            let host_key = alias.and_then(|alias| app.pool().host_key(&alias));
+            let (calls, outcome) = (Arc::clone(app.calls()), outcome_of(&job));
+            let finish = move || calls.finish(&call, outcome, host_key);
+            if let Err(error) = app.audit_turn().run(finish).await {
+                tracing::error!("the audit trail lacks the end of task {task}: {error}");
+            }
+        });
     }
 
     fn alias(&self) -> Option<&str> {
@@ -151,6 +182,14 @@ impl GatedCall {
     fn host_key(&self, app: &App) -> Option<String> {
         app.pool().host_key(self.alias()?)
     }
+}
+
+/// The task of a call that goes on after it.
+fn live_task(outcome: &CallOutcome) -> Option<JobId> {
+    let live = [Status::Pending, Status::Running].map(Status::name);
+    let task = outcome.job.as_deref();
+    let task = task.filter(|_| live.contains(&outcome.outcome.as_str()));
+    task.map(JobId::from)
 }
 
 impl CallAnswer for Result<CallToolResponse, ErrorData> {
