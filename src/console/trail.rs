@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::style::TerminalStyle;
 use super::table::TableColumns;
 use super::{ConsoleError, LOOK};
+use crate::actor::Actor;
 use crate::audit::TrailCall;
 use crate::config::Config;
 use crate::job::Stream;
@@ -133,12 +134,14 @@ fn id(call: &TrailCall) -> String {
     call.text("call").to_owned()
 }
 
-fn cells(call: &TrailCall) -> [String; 6] {
+fn cells(call: &TrailCall) -> [String; 7] {
     let time = call.text("time").get(..19).unwrap_or_default();
     let milliseconds = call
         .number("durationMs")
         .map(std::time::Duration::from_millis);
     let fields = Observer::fields(call.clone());
+    let actor = fields.get("actor").cloned();
+    let actor = actor.and_then(|actor| serde_json::from_value::<Actor>(actor).ok());
     let outcome = match call.text("outcome") {
         "" => "no end",
         outcome => outcome,
@@ -151,6 +154,7 @@ fn cells(call: &TrailCall) -> [String; 6] {
         call.text("alias").to_owned(),
         format!("{outcome}{exit}"),
         milliseconds.map(brief).unwrap_or_default(),
+        actor.map(|actor| actor.to_string()).unwrap_or_default(),
         words(fields.get("arguments").and_then(Value::as_object)),
     ]
 }
