@@ -28,7 +28,7 @@ const MOST_THREADS: usize = 4;
 /// reads them.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// The time allowed for recording jobs and closing connections. It is bounded because a disk may hang.
-const SHUTDOWN: Duration = Duration::from_millis(800);
+const SHUTDOWN: Duration = Duration::from_millis(1500);
 
 fn main() -> ExitCode {
     let line = match CommandLine::of(std::env::args_os()) {

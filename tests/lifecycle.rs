@@ -61,7 +61,7 @@ async fn it_ends_in_good_order() {
         process.call(1, "server_add", sshd.login("web1")).await;
         // It ends with the test at the latest.
         let runs = sshd.home("runs");
-        let cmd = format!("touch {runs}; while [ -e {runs} ]; do sleep 0.1; done");
+        let cmd = format!("echo $$ >{runs}; while [ -e {runs} ]; do sleep 0.1; done");
         let run = json!({"alias": "web1", "cmd": cmd});
         let handed = process.call(2, "task_exec", run).await;
         eventually("the command runs", || Path::new(&runs).exists()).await;
@@ -98,6 +98,16 @@ async fn it_ends_in_good_order() {
         assert!(
             error.contains("was stopped at") && error.contains(cause),
             "{how}: {error}"
+        );
+        // It has taken the command with it, as it had said.
+        assert!(
+            error.ends_with("; the command was stopped"),
+            "{how}: {error}"
+        );
+        let shell = std::fs::read_to_string(&runs).unwrap();
+        assert!(
+            !Path::new(&format!("/proc/{}", shell.trim())).exists(),
+            "{how}"
         );
         // The log tells the same story.
         let said = std::fs::read_to_string(said).unwrap();

@@ -44,6 +44,19 @@ impl Ending {
     }
 }
 
+impl Ending {
+    /// The same; of a command that was stopped because this process ends, for that reason, it says so.
+    pub(super) fn of_stopped_process(self, reason: Option<&String>) -> Self {
+        match (self.status, reason) {
+            (Status::Cancelled, Some(reason)) => {
+                let how = self.error.unwrap_or_default();
+                Self::of(Status::Crashed, format!("{reason}; {how}"))
+            }
+            _ => self,
+        }
+    }
+}
+
 impl From<Error> for Ending {
     /// Makes the ending of a job that failed by an error of this program, its connection or its files.
     fn from(error: Error) -> Self {

@@ -14,7 +14,7 @@ mod waiting;
 mod watching;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -61,6 +61,8 @@ struct Engine {
     live: Mutex<HashMap<JobId, RunningJob>>,
     told: ToldEnds,
     questions: OpenQuestions,
+    /// The reason for which this process ends, once it does.
+    shut_down: OnceLock<String>,
     /// Notified when a job starts while none is live.
     busy: Arc<Notify>,
 }
@@ -122,6 +124,7 @@ impl Jobs {
             live: Mutex::default(),
             told: ToldEnds::default(),
             questions: OpenQuestions::of(data),
+            shut_down: OnceLock::new(),
             busy: Arc::default(),
         }));
         jobs.look_after(adopted);

@@ -129,7 +129,7 @@ impl Jobs {
                 let context = self.context(&job, start, stop, ways, &pools);
                 let (ending, outcome) = spec.run(&context).await;
                 job.outcome = outcome;
-                job.close(ending);
+                job.close(ending.of_stopped_process(self.0.shut_down.get()));
             }
             Err(error) => job.close(error.into()),
         }
