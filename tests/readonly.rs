@@ -139,10 +139,10 @@ async fn no_other_alias_leads_to_the_same_place() {
         &[("port", json!(closed_port())), ("alias", json!("far"))],
     );
     fixture.client.register(elsewhere).await;
-    fixture
-        .client
-        .register(with(login, &[("readonly", json!(true))]))
-        .await;
+    let twin = with(login, &[("readonly", json!(true))]);
+    let twin = fixture.client.register(twin).await;
+    let told = "under its other aliases as well: `seen`";
+    assert!(twin.text().contains(told), "{}", twin.text());
     assert_eq!(fixture.server.accepted(), 0);
 }
 

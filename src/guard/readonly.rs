@@ -38,6 +38,22 @@ impl Guard {
         same.map_or(Ok(()), |(name, _)| Err(same_place(alias, name, tool)))
     }
 
+    /// The other aliases of the place of a read-only server, which may be changed under none of them.
+    pub fn also_read_only(&self, alias: &str, server: &Server) -> Result<Vec<String>, Error> {
+        let here = Endpoint::configured(server, &self.servers);
+        let (Some(true), Some(here)) = (server.readonly, here) else {
+            return Ok(Vec::new());
+        };
+        let servers = self.servers.view()?;
+        let leads_here = |other: &Server| {
+            Endpoint::configured(other, &self.servers).is_some_and(|there| there == here)
+        };
+        let others = servers
+            .all()
+            .filter(|(name, other)| *name != alias && other.as_ref().is_some_and(leads_here));
+        Ok(others.map(|(name, _)| name.to_owned()).collect())
+    }
+
     /// Refuses an entry through which a read-only server could be changed, or that would lead the way to
     /// one elsewhere.
     pub async fn may_put(&self, alias: &str, server: &Server, tool: &str) -> Result<(), Error> {

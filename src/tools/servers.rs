@@ -451,6 +451,14 @@ impl App {
         } else {
             (None, Vec::new())
         };
+        let mut notes = notes;
+        let others = self.guard().also_read_only(&alias, &server)?;
+        if !others.is_empty() {
+            let others = others.join("`, `");
+            notes.push(format!(
+                "it is read-only from now on under its other aliases as well: `{others}`"
+            ));
+        }
         let shown = ServerView::from(&server);
         let added = {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
