@@ -50,7 +50,7 @@ struct AppState {
     asked: AskedQuestions,
     log: MemoryLog,
     started: Instant,
-    pending: Mutex<HashMap<RequestId, JobId>>,
+    pending: Mutex<HashMap<RequestId, PendingWork>>,
     overviews: RecentOverviews,
 }
 
@@ -288,22 +288,31 @@ impl App {
         self.0.secrets.get_or_init(remembering).await;
     }
 
-    /// Notes, until the result is dropped, that a request waits for a job that it has started.
-    pub(crate) fn note_pending(&self, request: RequestId, job: JobId) -> PendingRequest<'_> {
-        lock(&self.0.pending).insert(request.clone(), job);
+    /// Notes, until the result is dropped, that a request waits for this work.
+    pub(crate) fn note_pending(&self, request: RequestId, work: PendingWork) -> PendingRequest<'_> {
+        lock(&self.0.pending).insert(request.clone(), work);
         PendingRequest {
             state: &self.0,
             request,
         }
     }
 
-    /// The job that a request waits for.
-    pub(crate) fn pending_job(&self, request: &RequestId) -> Option<JobId> {
+    /// The work that a request waits for.
+    pub(crate) fn pending_work(&self, request: &RequestId) -> Option<PendingWork> {
         lock(&self.0.pending).get(request).cloned()
     }
 }
 
-/// A request that waits for its job.
+/// The work that a request waits for.
+#[derive(Clone, Debug)]
+pub(crate) enum PendingWork {
+    /// A job that it has started.
+    Job(JobId),
+    /// The shell of this name, which has got its input.
+    Shell(String),
+}
+
+/// A request that waits for its work.
 pub(crate) struct PendingRequest<'a> {
     state: &'a AppState,
     request: RequestId,

@@ -17,7 +17,7 @@ use crate::guard::Policies;
 use crate::install::{ClientStart, InstallRequest};
 use crate::login_session::LoginSession;
 use crate::secret::{Vault, hide};
-use crate::ssh::{ChannelPurpose, describe_agent};
+use crate::ssh::{ChannelPurpose, describe_agent, device_prompt};
 use crate::store::servers::Server;
 use crate::store::{Catalogue, CatalogueEntry};
 use crate::tools::Tools;
@@ -307,11 +307,20 @@ impl Offline {
             Some(jump) => format!("{} through {jump}", server.endpoint()),
             None => server.endpoint(),
         };
-        match self
+        if server.is_device() {
+            return match device_prompt(&self.pool, &alias).await {
+                Ok(prompt) => {
+                    let took = began.elapsed().as_millis();
+                    let text = format!("{way}, a device at its prompt {prompt} within {took} ms");
+                    Finding::good(&alias, text)
+                }
+                Err(error) => Finding::of(&alias, &error),
+            };
+        }
+        let opened = self
             .pool
-            .open(&alias, ChannelPurpose::Command, VISIT_TIMEOUT)
-            .await
-        {
+            .open(&alias, ChannelPurpose::Command, VISIT_TIMEOUT);
+        match opened.await {
             Ok(_) => {
                 let key = self.pool.host_key(&alias).unwrap_or_default();
                 let took = began.elapsed().as_millis();

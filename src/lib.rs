@@ -35,7 +35,7 @@
 //! | [`config`], [`logging`], [`report`] | settings; the log; the reports of errors that callers get |
 //! | [`secret`] | secrets: how they are stored, and how they are masked in everything else |
 //! | [`fs`], [`login_session`], [`error`] | files on this machine; the SSH agent and the message bus of the user's login session; the one error type |
-//! | [`shell`] | the language of POSIX shells: a parser, and quoting |
+//! | [`shell`], [`device`] | the language of POSIX shells: a parser, and quoting; the words of network devices |
 //! | [`charset`], [`descriptors`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`resource_uri`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | small helpers |
 
 #![allow(
@@ -57,6 +57,7 @@ pub mod config;
 mod console;
 pub mod demo;
 pub mod descriptors;
+mod device;
 pub mod doctor;
 mod edit;
 pub mod error;

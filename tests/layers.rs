@@ -22,6 +22,7 @@ const MASKING: &[&str] = &[
     "samples/sampler",
     "server/gate",
     "server/reading",
+    "ssh/command/device/transcript",
     "ssh/command/step",
     "ssh/output",
     "ssh/prompt/secrecy",

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so, if_slow, memory};
+use crate::helper::{
+    Answer, Client, Fixture, Sshd, eventually, eventually_so, if_slow, memory, request,
+};
 
 /// A shell that is open.
 pub struct Shell<'c> {
@@ -405,4 +407,39 @@ async fn a_flood_is_counted_and_not_kept() {
     let grown = memory(client.process_id(), "VmRSS").saturating_sub(before);
     assert!(grown < 16_000_000, "{grown}");
     client.leave().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_call_stops_what_the_shell_runs() {
+    use rmcp::model::{CancelledNotification, CancelledNotificationParam, ClientRequest, Request};
+    use rmcp::service::PeerRequestOptions;
+
+    let fixture = Fixture::start().await;
+    let shell = Shell::open(&fixture.client, "cancelled", json!({})).await;
+    for (reason, is_stopped) in [("Request timed out", false), ("the user stopped it", true)] {
+        let mark = fixture.server.home(&format!("begun-{is_stopped}"));
+        let sleeps = format!("sh -c 'touch {mark}; exec sleep 60'");
+        let params = request("shell_send", json!({"shell": "cancelled", "input": sleeps}));
+        let sent = ClientRequest::CallToolRequest(Request::new(params));
+        let peer = fixture.client.peer();
+        let sent = peer
+            .send_cancellable_request(sent, PeerRequestOptions::no_options())
+            .await
+            .unwrap();
+        eventually("it runs", || std::path::Path::new(&mark).exists()).await;
+        let params = CancelledNotificationParam::new(Some(sent.id.clone()), Some(reason.into()));
+        peer.send_notification(CancelledNotification::new(params).into())
+            .await
+            .unwrap();
+        // The next call would end the one that is cancelled.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if is_stopped {
+            let status = shell.send(json!({"wait": 10})).await.ok();
+            status.has(&json!({"state": "done", "exitCode": 130}));
+        } else {
+            let status = shell.send(json!({"wait": 0.3})).await.ok();
+            status.has(&json!({"state": "running"}));
+            shell.press("ctrl-c").await;
+        }
+    }
 }

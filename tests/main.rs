@@ -28,6 +28,7 @@ mod contract;
 mod cuts;
 mod demo;
 mod detach;
+mod devices;
 mod doctor;
 mod documents;
 mod drop_box;

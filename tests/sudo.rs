@@ -359,3 +359,33 @@ async fn rules_on_sudo_hold_and_no_place_has_the_password() {
         .await;
     error.error("INVALID_ARGUMENT");
 }
+
+#[tokio::test]
+async fn a_shell_is_another_user_s() {
+    let Some(scene) = SudoScene::new(ALL, Some(SUDO_PASSWORD)).await else {
+        return;
+    };
+    let client = &scene.client;
+    for (name, program, user) in [
+        ("root", None, "root"),
+        ("other", None, "other"),
+        ("program", Some("bash --norc"), "root"),
+    ] {
+        let open = json!({"alias": "web1", "name": name, "sudo": user, "program": program});
+        client.call("shell_open", open).await.ok();
+        let typed = json!({"shell": name, "input": "id -un"});
+        let typed = client.call("shell_send", typed).await.ok();
+        typed.has(&json!({"output": user}));
+    }
+    let audit = std::fs::read_to_string(scene.data.path().join("audit.jsonl")).unwrap();
+    assert!(!audit.contains(SUDO_PASSWORD));
+    client
+        .register(sudoer(&scene.sshd, Some("wrong password 3")))
+        .await;
+    let wrong = json!({"alias": "web1", "sudo": true});
+    let wrong = client.call("shell_open", wrong).await.error("AUTH_FAILED");
+    assert!(
+        wrong.to_string().contains("did not take the password"),
+        "{wrong}"
+    );
+}

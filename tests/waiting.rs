@@ -122,9 +122,16 @@ async fn a_child_that_waits_is_named_at_its_parent() {
     let client = &fixture.client;
     client.register(fixture.server.login("web2")).await;
     let arguments = json!({
-        "alias": "web1,web2", "cmd": "read -r -p 'Name: ' n", "autoRespond": false, "background": true,
+        "alias": "web1,web2", "cmd": "read -r -p 'Name: ' n", "autoRespond": false,
     });
+    // It does not wait for the sync timeout.
     let parent = client.call("task_exec_interactive", arguments).await.ok();
+    parent.has(&json!({"status": "running"}));
+    assert!(
+        parent.text().contains("is waiting at: Name:"),
+        "{}",
+        parent.text()
+    );
     let id = json!({"id": parent.facts()["id"]});
     crate::helper::eventually_so("both wait", async || {
         let status = client.call("task_status", id.clone()).await.ok();

@@ -2,7 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{CONNECT_TIMEOUT, EXPIRED, Error, FailedFile, LEGACY, SERVERS_NAMED};
+use super::{CONNECT_TIMEOUT, EXPIRED, Error, FailedFile, LEGACY, NO_COMMANDS, SERVERS_NAMED};
+
+/// The advice on a server that offers old algorithms alone.
+const OLD_ALGORITHMS: &str = "if the server cannot be updated, allow its old algorithms with legacyAlgorithms: true in server_add; they are weak";
+
+/// The advice on a server that cannot be reached, or runs nothing.
+fn hint_on_connection(reason: &str) -> &'static str {
+    if reason.contains(LEGACY) {
+        OLD_ALGORITHMS
+    } else if reason.contains(CONNECT_TIMEOUT) {
+        "a slow server, such as one that looks up names first, needs a longer connectTimeout (server_add); else check host, port and network"
+    } else if reason == NO_COMMANDS {
+        "a network device or recorder is added with kind: \"device\" (server_add): then its commands are typed at its prompt; else ask who runs it for a user that may run commands"
+    } else {
+        "check host, port and network, then call again"
+    }
+}
 
 impl Error {
     /// The code that programs match on.
@@ -27,7 +43,7 @@ impl Error {
             Self::RefusedOn { reason, .. } => reason.code(),
             Self::OutsideRoots { .. } | Self::OwnFile { .. } => "PATH_NOT_ALLOWED",
             Self::NotDetached { .. } => "DETACH_FAILED",
-            Self::NoShell { .. } => "NO_SHELL",
+            Self::NoShell { .. } | Self::NoPrompt { .. } | Self::NotOnDevice { .. } => "NO_SHELL",
             Self::Monitoring { .. } => "MONITORING_ERROR",
             Self::Tunnel { .. } => "TUNNEL_FAILED",
             Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
@@ -62,15 +78,8 @@ impl Error {
                 "list the resources for those that are there; tasks are kept for a day after their end"
             }
             Self::InvalidArgument { .. } => "correct it and call again",
-            Self::Connection { reason, .. } | Self::Auth { reason, .. }
-                if reason.contains(LEGACY) =>
-            {
-                "if the server cannot be updated, allow its old algorithms with legacyAlgorithms: true in server_add; they are weak"
-            }
-            Self::Connection { reason, .. } if reason.contains(CONNECT_TIMEOUT) => {
-                "a slow server, such as one that looks up names first, needs a longer connectTimeout (server_add); else check host, port and network"
-            }
-            Self::Connection { .. } => "check host, port and network, then call again",
+            Self::Auth { reason, .. } if reason.contains(LEGACY) => OLD_ALGORITHMS,
+            Self::Connection { reason, .. } => hint_on_connection(reason),
             Self::ConnectionLost { .. } => {
                 "look on the server what was done before calling again: it may have run, or be running"
             }
@@ -104,6 +113,10 @@ impl Error {
             }
             Self::Monitoring { .. } => "see whether what was asked for is there and may be read",
             Self::NoShell { .. } => "run the commands one by one with task_exec",
+            Self::NoPrompt { .. } => {
+                "see with shell_open what its terminal shows; loginResponses of server_add answers questions at its login"
+            }
+            Self::NotOnDevice { instead, .. } => instead,
             Self::NotDetached { .. } => {
                 "it takes a POSIX shell and a home directory that can be written; or call without detach"
             }
@@ -231,9 +244,10 @@ impl Error {
                 json!({ "approval": id, "question": question })
             }
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
-            Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
-                json!({ "alias": alias, "reason": reason })
-            }
+            Self::NotDetached { alias, reason }
+            | Self::NoShell { alias, reason }
+            | Self::NoPrompt { alias, reason } => json!({ "alias": alias, "reason": reason }),
+            Self::NotOnDevice { alias, lacks, .. } => json!({ "alias": alias, "lacks": lacks }),
             Self::CommandTimeout { limit, stopped } => {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }

@@ -21,6 +21,8 @@ pub use sudo_failure::SudoFailure;
 pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
 /// The option in a reason that allows the algorithms of an old server; the hint depends on it.
 pub(crate) const LEGACY: &str = "legacyAlgorithms: true";
+/// The reason why a server runs no command; the hint depends on it.
+pub(crate) const NO_COMMANDS: &str = "the server refuses to run commands for this user";
 /// Begins the reason of a login whose password has expired; the hint depends on it.
 pub(crate) const EXPIRED: &str = "the password has expired and is to be changed";
 
@@ -264,6 +266,24 @@ pub enum Error {
         alias: String,
         /// The cause.
         reason: String,
+    },
+    /// A device showed no prompt at its terminal.
+    #[error("server `{alias}` shows no prompt for commands: {reason}")]
+    NoPrompt {
+        /// The server's alias.
+        alias: String,
+        /// The cause.
+        reason: String,
+    },
+    /// A call needs what a device does not have.
+    #[error("server `{alias}` is a device, which has no {lacks}")]
+    NotOnDevice {
+        /// The server's alias.
+        alias: String,
+        /// The thing that it does not have.
+        lacks: &'static str,
+        /// The way that is left.
+        instead: &'static str,
     },
     /// A server did not answer a monitoring tool's question.
     #[error("`{tool}` failed on server `{alias}`: {reason}")]

@@ -5,6 +5,7 @@
 mod access;
 mod answers;
 mod asking;
+mod devices;
 mod keys;
 mod policies;
 mod readonly;
@@ -25,6 +26,7 @@ use crate::store::servers::Servers;
 
 pub use access::Access;
 pub use asking::{AccessMode, WantedWork};
+pub use devices::DeviceLack;
 pub use policies::{Policies, Rules};
 
 /// Decides what calls may do.

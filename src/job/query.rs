@@ -80,7 +80,7 @@ impl Jobs {
         self.record(id).await
     }
 
-    /// Waits until a job prints a line that matches, or ends, at most `patience`. Returns its record as it stands
+    /// Waits until a job prints a line that matches, ends, or waits for input, at most `patience`. Returns its record as it stands
     /// then, and the line.
     pub async fn wait_for_line(
         &self,
@@ -99,7 +99,7 @@ impl Jobs {
                 }
             }
             let left = patience.saturating_sub(started.elapsed());
-            if !job.status.is_live() || left.is_zero() {
+            if !job.status.is_live() || left.is_zero() || self.waits_untold(id) {
                 return Ok((job, None));
             }
             let pause = if job.is_on_server() {

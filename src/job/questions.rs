@@ -41,12 +41,26 @@ impl Jobs {
         let work = WantedWork {
             servers: &servers,
             tool: kind.tool(),
-            may_change: kind.may_change(),
+            may_change: self.may_change(kind, &servers)?,
             writes_unknown: !kind.knows_targets(),
             usual: usual_command(job, kind, &servers),
         };
         let judge = |alias: &str, guard: &Guard| kind.authorize_on(alias, guard);
         self.guard().rule_that_asks(&work, &judge)
+    }
+
+    /// Returns whether work may change something on one of its servers, as far as its words tell.
+    fn may_change(&self, kind: &dyn Kind, servers: &[String]) -> Result<bool, Error> {
+        for alias in servers {
+            if self.guard().is_device(alias)? {
+                if kind.may_change_device() {
+                    return Ok(true);
+                }
+            } else if kind.may_change() {
+                return Ok(true);
+            }
+        }
+        Ok(servers.is_empty() && kind.may_change())
     }
 
     /// The agreement by a rule, still to be given.

@@ -21,7 +21,7 @@ use crate::random;
 use crate::secret::hide_of;
 use crate::ssh::{Pool, TerminalEnd, TerminalRequest, TerminalSession, TerminalState};
 use crate::sync::lock;
-use crate::terminal::ShownText;
+use crate::terminal::{DisplayShape, ShownText};
 use crate::text::ending;
 use crate::time::{Timestamp, brief};
 
@@ -34,6 +34,9 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(20);
 /// The bytes of one call's output after which it is looked at with pauses: each look draws it.
 const FLOOD: u64 = 64 * 1024;
 const FLOOD_PAUSE: Duration = Duration::from_millis(30);
+
+/// The key Ctrl-C.
+const INTERRUPT: &str = "\u{3}";
 
 /// The most bytes of output that the cause of an end quotes.
 const LONGEST_UNTOLD: usize = 1000;
@@ -76,7 +79,10 @@ impl LiveShell {
     ) -> Result<(Self, ShellAnswer), Error> {
         let alias = request.alias.clone();
         let others = guard.checked(&alias, "shell_open").await?;
-        let pool = others.apart();
+        let pool = match &request.sudo {
+            Some(user) => others.elevated(&alias, user).await?.apart(),
+            None => others.apart(),
+        };
         let token = random::hex::<8>();
         let script = start_script(&request, &token);
         // A shell says itself what belongs to a command; of other programs, prompts and input stand in lines.
@@ -85,8 +91,17 @@ impl LiveShell {
             script: Some(&script),
             echoes,
             token: &token,
+            shape: DisplayShape::PERSON,
         };
-        let session = match TerminalSession::start(&pool, &others, &alias, terminal).await {
+        let started = TerminalSession::start(&pool, &others, &alias, terminal).await;
+        let started = started.and_then(|session| {
+            if request.needs_script() && !session.runs_script() {
+                Err(no_script(&alias))
+            } else {
+                Ok(session)
+            }
+        });
+        let session = match started {
             Ok(session) => session,
             Err(error) => {
                 pool.close().await;
@@ -177,6 +192,9 @@ impl LiveShell {
 
     /// The kind of the program, once it has started.
     async fn started(&self, request: &ShellRequest) -> Dialect {
+        if !self.session.runs_script() {
+            return Dialect::Other;
+        }
         let mut changes = self.session.changes();
         let started = async {
             loop {
@@ -213,6 +231,7 @@ impl LiveShell {
         let mut dialogue = self.dialogue.lock().await;
         let typed = input.lines();
         let reader = dialogue.reader();
+        let drawn = dialogue.drawn(&typed, &reader);
         dialogue.typed.judge(&typed, &reader, guard)?;
         let watch = self
             .session
@@ -238,7 +257,7 @@ impl LiveShell {
         dialogue.settle(&came.rest);
         *lock(&self.state) = state_of(&came.rest);
         self.used.send_replace(Timestamp::now());
-        Ok(self.answer(&came.rest, shown, &typed, &dialogue, began.elapsed()))
+        Ok(self.answer(&came.rest, shown, &drawn, &dialogue, began.elapsed()))
     }
 
     /// Waits until the program has come to rest, at most `wait`, or until a newer call than `turn` comes.
@@ -415,6 +434,11 @@ impl LiveShell {
         self.concluded().await;
     }
 
+    /// Presses Ctrl-C.
+    pub(super) fn interrupt(&self) {
+        self.session.begin_typing(INTERRUPT);
+    }
+
     /// Waits until its end is noted.
     pub(super) async fn concluded(&self) {
         let mut ended = self.has_ended.subscribe();
@@ -452,6 +476,14 @@ impl Came {
     }
 }
 
+/// The error for a server whose login shell is started as it is, and with nothing else.
+fn no_script(alias: &str) -> Error {
+    Error::NoShell {
+        alias: alias.to_owned(),
+        reason: "it starts its login shell as it is (plain: true, a restricted shell, or no commands), and takes no cwd, env, program or sudo".to_owned(),
+    }
+}
+
 /// Moves the cursor to a new line, as a terminal that echoes input does.
 fn end_line(state: &mut TerminalState) {
     if !state.display.is_full_screen() && !state.display.line_at_cursor().trim().is_empty() {
@@ -478,6 +510,14 @@ impl Dialogue {
             (_, ShellRest::Prompt { .. }) => Reader::Shell,
             (_, ShellRest::More) => Reader::ShellWithPart,
             (_, ShellRest::Running | ShellRest::Ended(_)) => Reader::Unknown,
+        }
+    }
+
+    /// The input that the terminal may show: fish draws the part of a command before it once more.
+    fn drawn(&self, typed: &str, reader: &Reader) -> String {
+        match (self.dialect, reader) {
+            (Dialect::Fish, Reader::ShellWithPart) => format!("{}{typed}", self.typed.command()),
+            _ => typed.to_owned(),
         }
     }
 

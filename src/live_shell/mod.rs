@@ -134,6 +134,13 @@ impl OpenShells {
         Ok(answer)
     }
 
+    /// Presses Ctrl-C in a shell, if there is one of this name.
+    pub fn interrupt(&self, name: &str) {
+        if let Ok(shell) = self.get(name) {
+            shell.interrupt();
+        }
+    }
+
     /// Closes a shell with all that runs in it, and returns it as it was.
     pub async fn close(&self, name: &str) -> Result<ShellReport, Error> {
         let shell = self.get(name)?;

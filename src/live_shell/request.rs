@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::dialect::Dialect;
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::random;
 use crate::shell::quote;
 use crate::terminal::TerminalKey;
@@ -33,6 +33,8 @@ pub struct ShellRequest {
     pub environment: IndexMap<String, String>,
     /// The command line of the program; `None` is the login shell.
     pub program: Option<String>,
+    /// The other user as whom it runs, through sudo.
+    pub sudo: Option<String>,
 }
 
 /// The input for a shell.
@@ -63,11 +65,24 @@ impl ShellRequest {
             directory: None,
             environment: IndexMap::new(),
             program: None,
+            sudo: None,
         })
     }
 
-    /// Refuses a program that the policy refuses as a command, and variables that have no name.
+    /// Returns whether it takes a POSIX shell to start it.
+    pub(super) fn needs_script(&self) -> bool {
+        self.directory.is_some()
+            || !self.environment.is_empty()
+            || self.program.is_some()
+            || self.sudo.is_some()
+    }
+
+    /// Refuses a program that the policy refuses as a command, variables that have no name, and what a device does not
+    /// have.
     pub(super) fn check(&self, guard: &Guard) -> Result<(), Error> {
+        if self.needs_script() {
+            guard.may_take(&self.alias, DeviceLack::PROGRAMS)?;
+        }
         let is_name = |name: &str| {
             let mut letters = name.chars();
             letters
@@ -81,10 +96,12 @@ impl ShellRequest {
                 format!("has `{name}`, which is no name of a variable"),
             ));
         }
-        match &self.program {
-            Some(_) => guard.may_run(&self.command()),
-            None => Ok(()),
+        let program = self.program.as_ref().map(|_| self.command());
+        if let Some(user) = &self.sudo {
+            guard.may_take(&self.alias, DeviceLack::SUDO)?;
+            guard.may_run_as(user, &[program.clone().unwrap_or_else(|| "sh".to_owned())])?;
         }
+        program.map_or(Ok(()), |program| guard.may_run(&program))
     }
 
     /// The command that runs, with its directory and its variables.

@@ -44,6 +44,11 @@ impl TypedText {
         }
     }
 
+    /// The command as far as the shell has got it.
+    pub(super) fn command(&self) -> &str {
+        &self.command
+    }
+
     /// Refuses a text that the policy refuses: for the shell together with the part of a command before it, for
     /// a program inside as its input.
     pub(super) fn judge(&self, text: &str, reader: &Reader, guard: &Guard) -> Result<(), Error> {

@@ -9,7 +9,7 @@
 //!
 //! | way | text | where |
 //! |---|---|---|
-//! | in | output of commands | `ssh/output`, and `ssh/command/step` for a step of a sequence, with a [`Mask`] of `job/outputs` |
+//! | in | output of commands | `ssh/output`, and `ssh/command/step` and `ssh/command/device/transcript` for a step of a sequence, with a [`Mask`] of `job/outputs` |
 //! | in | a job's call, its errors, and other texts of its record | `job/kind` |
 //! | in | message and details of an error | `report` |
 //! | in | a line of the log | `logging` |

@@ -1,22 +1,27 @@
-//! Cancelled requests, and the tasks that they have started.
+//! Cancelled requests, and the tasks and shells that they wait for.
 
 use rmcp::model::CancelledNotificationParam;
 
-use crate::app::App;
+use crate::app::{App, PendingWork};
 
-/// Stops the task of a cancelled request, unless the client has only given up waiting for it.
+/// Stops the task of a cancelled request, or what its shell runs, unless the client has only given up waiting for it.
 pub(super) fn apply(app: &App, cancelled: CancelledNotificationParam) {
     let Some(request) = cancelled.request_id else {
         return;
     };
-    let Some(job) = app.pending_job(&request) else {
+    let Some(work) = app.pending_work(&request) else {
         return;
     };
     if is_timeout(cancelled.reason.as_deref()) {
-        tracing::info!("the client gave up waiting for task {job}; it goes on in the background");
-    } else {
-        tracing::info!("the client cancelled task {job}");
-        app.jobs().request_cancel(&job);
+        tracing::info!("the client gave up waiting for {work:?}; it goes on");
+        return;
+    }
+    tracing::info!("the client cancelled {work:?}");
+    match work {
+        PendingWork::Job(job) => {
+            app.jobs().request_cancel(&job);
+        }
+        PendingWork::Shell(name) => app.shells().interrupt(&name),
     }
 }
 

@@ -29,6 +29,7 @@ pub mod script;
 pub mod target;
 
 pub use auth::{AuthorizedKey, check_prompt, check_totp, describe_agent, has_agent};
+pub use command::device::device_prompt;
 pub use command::exit_outcome::ExitOutcome;
 pub use command::session::has_refused_commands;
 pub use command::terminal_session::{TerminalEnd, TerminalRequest, TerminalSession, TerminalState};

@@ -13,6 +13,14 @@ use crate::error::{Error, KnownAliases};
 use crate::host_key::{DEFAULT_PORT, HostKeyPolicy};
 use crate::secret::{Secret, masked_host};
 
+/// A kind of servers that are no computers with a shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerKind {
+    /// A network device or recorder: it has a terminal with a prompt of its own, and runs no commands beside that.
+    Device,
+}
+
 /// Address and login of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +57,8 @@ pub struct Server {
     pub jump: Option<String>,
     /// The host of the user's SSH configuration that the other settings come from.
     pub ssh_config_host: Option<String>,
+    /// Its kind, if it is no computer with a shell.
+    pub kind: Option<ServerKind>,
     /// True if it gets commands exactly as they are and nothing else.
     pub plain: Option<bool>,
     /// True if nothing may run or change on it.
@@ -72,9 +82,23 @@ fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 }
 
 impl Server {
+    /// Returns whether it has a terminal and runs no commands beside that.
+    pub fn is_device(&self) -> bool {
+        self.kind == Some(ServerKind::Device)
+    }
+
     /// Returns whether nothing but the commands themselves may be sent to it.
     pub fn is_plain(&self) -> bool {
-        self.plain == Some(true)
+        self.why_plain().is_some()
+    }
+
+    /// The reason why nothing but the commands themselves may be sent to it.
+    pub fn why_plain(&self) -> Option<&'static str> {
+        if self.is_device() {
+            Some("it was added with kind: \"device\", which has a terminal alone")
+        } else {
+            (self.plain == Some(true)).then_some("it was added with plain: true")
+        }
     }
 
     /// Returns whether its entry has something to log in with, besides an agent's keys.

@@ -1,14 +1,9 @@
 //! A terminal as a person sees it.
 
-use std::num::NonZeroU16;
-
 use vt100::capture::{BasicFormattedCaptureState, RowContents, basic_formatted_to_plain};
 
 use super::new_text::{NewText, ShownText};
-
-/// The size of a person's terminal, wide enough for most tables.
-const COLUMNS: NonZeroU16 = NonZeroU16::new(120).expect("it is not 0");
-const ROWS: NonZeroU16 = NonZeroU16::new(40).expect("it is not 0");
+use super::shape::DisplayShape;
 
 /// Signals that are kept until they are taken.
 const MOST_SIGNALS: usize = 1000;
@@ -45,6 +40,9 @@ const STAY_HELD: usize = 8 * 1024;
 /// A terminal's display.
 pub struct TerminalDisplay {
     parser: vt100::Parser<ScreenWatcher>,
+    shape: DisplayShape,
+    /// The byte that was drawn last.
+    last: u8,
     /// The bytes since the last look.
     unread: usize,
     /// The end of a flood, which is drawn once somebody looks.
@@ -65,32 +63,30 @@ struct ScreenWatcher {
 }
 
 impl TerminalDisplay {
-    /// An empty display that knows signals by this token.
-    pub fn new(token: &str) -> Self {
+    /// An empty display of this shape that knows signals by this token.
+    pub fn new(token: &str, shape: DisplayShape) -> Self {
         let watcher = ScreenWatcher {
             token: token.to_owned(),
             gone_rows: 0,
             new_from: DisplayPlace::default(),
-            new_text: NewText::default(),
+            new_text: NewText::with_room(shape.room),
             signals: Vec::new(),
             answers: Vec::new(),
         };
         Self {
-            parser: vt100::Parser::new_with_callbacks(ROWS, COLUMNS, 0, watcher),
+            parser: vt100::Parser::new_with_callbacks(shape.rows, shape.columns, 0, watcher),
+            shape,
+            last: 0,
             unread: 0,
             held: Vec::new(),
         }
     }
 
-    /// Its columns and rows.
-    pub fn size() -> (u32, u32) {
-        (COLUMNS.get().into(), ROWS.get().into())
-    }
-
     /// Takes output of programs, in UTF-8. Drawing is slow: most of a flood of plain text is only counted.
     pub fn take(&mut self, bytes: &[u8]) {
         self.unread += bytes.len();
-        if self.unread <= FLOOD || self.is_full_screen() || bytes.contains(&0x1b) {
+        let is_flood = self.unread > FLOOD.max(self.shape.room);
+        if !is_flood || self.is_full_screen() || bytes.contains(&0x1b) {
             self.draw_held();
             self.draw(bytes);
             return;
@@ -124,25 +120,37 @@ impl TerminalDisplay {
     }
 
     fn draw(&mut self, bytes: &[u8]) {
-        // Each part begins with an escape at most, so that it is seen where a sequence moves the cursor up.
+        // Each part ends where the cursor may have moved back, so that it is seen what is written anew.
         let mut rest = bytes;
-        while !rest.is_empty() {
-            let next = rest.iter().skip(1).position(|byte| *byte == 0x1b);
-            let (part, further) = rest.split_at(next.map_or(rest.len(), |next| next + 1));
+        while let Some(first) = rest.first() {
+            if moves_back(self.last, *first) {
+                self.note_cursor(true);
+            }
+            let sequence = sequence_length(rest);
+            let mut pairs = rest.iter().zip(&rest[1..]);
+            let length = sequence.or_else(|| {
+                let next = pairs.position(|(before, next)| moves_back(*before, *next))?;
+                Some(next + 1)
+            });
+            let (part, further) = rest.split_at(length.unwrap_or(rest.len()));
             self.parser.process(part);
-            self.note_cursor();
+            self.note_cursor(sequence.is_some());
+            self.last = part.last().copied().unwrap_or(self.last);
             rest = further;
         }
     }
 
-    /// Rows that are written once more are new once more.
-    fn note_cursor(&mut self) {
+    /// Rows that are written once more are new once more, and within a row what is written over other text.
+    fn note_cursor(&mut self, within_row: bool) {
         let place = self.cursor();
-        if !self.is_full_screen() {
-            let new_from = &mut self.parser.callbacks_mut().new_from;
-            if place.row < new_from.row {
-                *new_from = DisplayPlace { column: 0, ..place };
-            }
+        if self.is_full_screen() {
+            return;
+        }
+        let new_from = &mut self.parser.callbacks_mut().new_from;
+        if place.row < new_from.row {
+            *new_from = DisplayPlace { column: 0, ..place };
+        } else if within_row {
+            *new_from = place.min(*new_from);
         }
     }
 
@@ -172,11 +180,17 @@ impl TerminalDisplay {
     pub fn line_at_cursor(&self) -> String {
         let screen = self.parser.screen();
         let (row, column) = screen.cursor_position();
-        let mut first = row;
+        screen.contents_between(self.first_row_of_line(), 0, row, column)
+    }
+
+    /// The row of the screen in which the line begins that the cursor is in.
+    fn first_row_of_line(&self) -> u16 {
+        let screen = self.parser.screen();
+        let mut first = screen.cursor_position().0;
         while first > 0 && screen.row_wrapped(first - 1) {
             first -= 1;
         }
-        screen.contents_between(first, 0, row, column)
+        first
     }
 
     /// The signals that have come since they were last taken.
@@ -203,25 +217,51 @@ impl TerminalDisplay {
         watcher.new_text.take(&on_screen)
     }
 
+    /// Takes the text that has come since, up to the line that the cursor is in, which may still change.
+    pub fn take_lines(&mut self) -> ShownText {
+        self.unread = 0;
+        let first = self.first_row_of_line();
+        let (row, column) = self.new_from_on_screen();
+        let mut on_screen = String::new();
+        if row < first && !self.is_full_screen() {
+            let screen = self.parser.screen();
+            on_screen = screen.contents_between(row, column, first, 0);
+            let watcher = self.parser.callbacks_mut();
+            watcher.new_from = DisplayPlace {
+                row: watcher.gone_rows + u64::from(first),
+                column: 0,
+            };
+        }
+        self.parser.callbacks_mut().new_text.take(&on_screen)
+    }
+
+    /// The place on the screen from which on the text is new.
+    fn new_from_on_screen(&self) -> (u16, u16) {
+        let watcher = self.parser.callbacks();
+        let from = watcher.new_from;
+        match from.row.checked_sub(watcher.gone_rows) {
+            Some(row) => {
+                let last = self.shape.rows.get() - 1;
+                (u16::try_from(row).unwrap_or(last), from.column)
+            }
+            None => (0, 0),
+        }
+    }
+
     /// The new text that is still on the screen.
     fn new_on_screen(&self) -> String {
         if self.is_full_screen() {
             return String::new();
         }
-        let (screen, watcher) = (self.parser.screen(), self.parser.callbacks());
-        let from = watcher.new_from;
-        let (row, column) = match from.row.checked_sub(watcher.gone_rows) {
-            Some(row) => (u16::try_from(row).unwrap_or(ROWS.get() - 1), from.column),
-            None => (0, 0),
-        };
+        let screen = self.parser.screen();
+        let (row, column) = self.new_from_on_screen();
         let cursor = screen.cursor_position();
-        let filled = screen.rows(0, COLUMNS.get()).enumerate();
+        let columns = self.shape.columns.get();
+        let filled = screen.rows(0, columns).enumerate();
         let filled = filled.filter(|(_, text)| !text.trim().is_empty()).last();
         let last = filled.and_then(|(last, _)| u16::try_from(last).ok());
         match last {
-            Some(last) if last > cursor.0 => {
-                screen.contents_between(row, column, last, COLUMNS.get())
-            }
+            Some(last) if last > cursor.0 => screen.contents_between(row, column, last, columns),
             _ => screen.contents_between(row, column, cursor.0, cursor.1),
         }
     }
@@ -297,6 +337,26 @@ impl vt100::Callbacks for ScreenWatcher {
     }
 }
 
+/// Returns whether the cursor may stand further back before `next` than it did: after a backspace, or after a carriage
+/// return that is no part of a line's end. A sequence is looked at by itself.
+fn moves_back(before: u8, next: u8) -> bool {
+    match (before, next) {
+        (_, 0x1b) => true,
+        (8, next) => next != 8,
+        (b'\r', next) => !matches!(next, b'\r' | b'\n' | 0),
+        _ => false,
+    }
+}
+
+/// The length of the control sequence (ECMA-48, section 5.4) at the beginning, if it is whole.
+fn sequence_length(bytes: &[u8]) -> Option<usize> {
+    let parameters = bytes.strip_prefix(b"\x1b[")?;
+    let end = parameters
+        .iter()
+        .position(|byte| (0x40..=0x7e).contains(byte));
+    end.map(|end| end + 3)
+}
+
 fn place_of(screen: &vt100::Screen, gone_rows: u64) -> DisplayPlace {
     let (row, column) = screen.cursor_position();
     DisplayPlace {
@@ -310,7 +370,7 @@ mod tests {
     use super::*;
 
     fn shown(parts: &[&str]) -> String {
-        let mut display = TerminalDisplay::new("token");
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
         for part in parts {
             display.take(part.as_bytes());
         }
@@ -336,7 +396,7 @@ mod tests {
 
     #[test]
     fn lines_that_have_left_the_screen_are_not_lost() {
-        let mut display = TerminalDisplay::new("token");
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
         display.take(b"before");
         display.take_new();
         let long = "y".repeat(250);
@@ -356,7 +416,7 @@ mod tests {
 
     #[test]
     fn of_a_flood_all_is_counted() {
-        let mut display = TerminalDisplay::new("token");
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
         let numbers: Vec<_> = (0..200_000).map(|number| format!("{number}\r\n")).collect();
         let text = format!("begun\r\n{}", numbers.concat());
         for part in text.as_bytes().chunks(4000) {
@@ -378,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_screen_of_its_own_leaves_no_text() {
-        let mut display = TerminalDisplay::new("token");
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
         display.take(b"$ vi\r\n\x1b[?1049h\x1b[H~\r\n~\r\n-- INSERT --");
         assert!(display.is_full_screen());
         assert_eq!(display.screen(), "~\n~\n-- INSERT --");
@@ -390,7 +450,7 @@ mod tests {
 
     #[test]
     fn signals_are_not_seen_and_say_where_they_came() {
-        let mut display = TerminalDisplay::new("token");
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
         for part in ["out\x1b]tok", "en;0;/a;b\x07", "\x1b]other;1\x07"] {
             display.take(part.as_bytes());
         }
@@ -402,8 +462,51 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_taken_once_they_are_over() {
+        let mut display = TerminalDisplay::new("token", DisplayShape::TRANSCRIPT);
+        let (mut text, mut all) = (String::new(), String::new());
+        for number in 0..200 {
+            display.take(format!("line {number}\r\n --More-- ").as_bytes());
+            text.push_str(&display.take_lines().text);
+            assert_eq!(display.line_at_cursor().trim(), "--More--");
+            display.take(b"\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08          \r");
+            all.extend(["line ", &number.to_string(), "\n"]);
+        }
+        assert_eq!(text, all);
+        let long = "x".repeat(600);
+        display.take(long.as_bytes());
+        assert_eq!(display.take_lines().text, "", "the line may go on");
+        display.take(b"y\r\n");
+        assert_eq!(display.take_lines().text, long + "y\n");
+    }
+
+    #[test]
+    fn what_is_written_over_a_line_that_was_taken_is_new() {
+        for erased in [
+            "\x08\x08\x08\x08\x08\x08\x08\x08        \x08\x08\x08\x08\x08\x08\x08\x08",
+            "\r        \r",
+            "\r\x1b[K",
+            "\x1b[8D        \x1b[8D",
+        ] {
+            let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
+            display.take(b"one\r\n--More--");
+            display.take_new();
+            display.take(erased.as_bytes());
+            display.take(b"two\r\n");
+            assert_eq!(display.take_new().text, "two\n", "{erased:?}");
+        }
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
+        display.take(b"> ");
+        display.take_new();
+        for part in ["ls\r", "\n", "file\r\n"] {
+            display.take(part.as_bytes());
+        }
+        assert_eq!(display.take_new().text, "ls\nfile\n");
+    }
+
+    #[test]
     fn questions_to_the_terminal_are_answered() {
-        let mut display = TerminalDisplay::new("token");
+        let mut display = TerminalDisplay::new("token", DisplayShape::PERSON);
         display.take(b"ab\x1b[6n\x1b[c");
         assert_eq!(display.take_answers(), b"\x1b[1;3R\x1b[?1;2c");
         assert!(display.take_answers().is_empty());

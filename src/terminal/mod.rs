@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `plain` | output as plain text, without a screen |
 //! | `display` | output as a person sees it: the screen, and the text that has come since the last look |
+//! | `shape` | the sizes of displays |
 //! | `new_text` | that text, as far as it has left the screen |
 //! | `key` | the keys, and the bytes that they send |
 
@@ -11,8 +12,10 @@ mod display;
 mod key;
 mod new_text;
 mod plain;
+mod shape;
 
 pub use display::{DisplayPlace, DisplaySignal, TerminalDisplay};
 pub use key::TerminalKey;
 pub use new_text::ShownText;
 pub use plain::Screen;
+pub use shape::DisplayShape;

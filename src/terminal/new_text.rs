@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// The most bytes of the beginning that are kept.
-const HEAD: usize = 3 * 1024;
+/// The most bytes of the beginning that are kept for a person.
+pub(super) const HEAD: usize = 3 * 1024;
 
 /// The most bytes of the end that are kept.
 const TAIL: usize = 5 * 1024;
@@ -27,8 +27,10 @@ pub struct ShownText {
 }
 
 /// The beginning and the end of a text that goes on for ever.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct NewText {
+    /// The most bytes of the beginning that are kept.
+    room: usize,
     head: String,
     tail: VecDeque<String>,
     tail_bytes: usize,
@@ -38,6 +40,18 @@ pub(super) struct NewText {
 }
 
 impl NewText {
+    /// An empty text of whose beginning so many bytes are kept.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self {
+            room,
+            head: String::new(),
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            left_out: LeftOut::default(),
+            line: String::new(),
+        }
+    }
+
     /// Adds a row of the screen, which is the end of its line or not.
     pub(super) fn add_row(&mut self, row: &str, ends_line: bool) {
         self.line.push_str(row);
@@ -54,7 +68,7 @@ impl NewText {
     fn add(&mut self, part: String) {
         if self.left_out == LeftOut::default()
             && self.tail.is_empty()
-            && self.head.len() + part.len() <= HEAD
+            && self.head.len() + part.len() <= self.room
         {
             self.head.push_str(&part);
             return;
@@ -95,7 +109,7 @@ impl NewText {
 
     /// Takes all of it, followed by what is still on the screen.
     pub(super) fn take(&mut self, on_screen: &str) -> ShownText {
-        let mut taken = std::mem::take(self);
+        let mut taken = std::mem::replace(self, Self::with_room(self.room));
         taken.add_text(on_screen);
         let end = std::mem::take(&mut taken.line);
         let tail: String = taken.tail.drain(..).chain([end]).collect();
@@ -128,7 +142,7 @@ mod tests {
 
     #[test]
     fn rows_of_one_line_are_joined() {
-        let mut text = NewText::default();
+        let mut text = NewText::with_room(HEAD);
         text.add_row("one long ", false);
         text.add_row("line  ", true);
         let taken = text.take("next\nand more");
@@ -138,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_middle_is_counted_and_not_kept() {
-        let mut text = NewText::default();
+        let mut text = NewText::with_room(HEAD);
         for number in 0..100_000 {
             text.add_row(&format!("line {number}"), true);
         }

@@ -14,7 +14,7 @@ use super::NumberOfSeconds;
 use super::elicitation::{brought_answer, calls_again, can_be_asked, input_required};
 use super::reason::CallFacts;
 use super::sudo::SudoUser;
-use crate::app::App;
+use crate::app::{App, PendingWork};
 use crate::approval::PersonQuestion;
 use crate::error::Error;
 use crate::fleet::{TargetExpression, Targets};
@@ -78,6 +78,11 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
 }
 
 impl Call {
+    /// The ID of its request.
+    pub(super) fn request(&self) -> RequestId {
+        self.request.clone()
+    }
+
     /// The other user of its server as whom it runs.
     pub(super) fn sudo(&self) -> Option<String> {
         self.sudo.clone()
@@ -403,7 +408,7 @@ impl App {
         job: &JobHandle,
         wait: WaitFor,
     ) -> Result<Arc<Job>, Error> {
-        let _pending = self.note_pending(call.request.clone(), job.id().clone());
+        let _pending = self.note_pending(call.request.clone(), PendingWork::Job(job.id().clone()));
         self.show_question(&call.context, job);
         let sync_timeout = self.config().sync_timeout;
         let outcome = async {
@@ -444,7 +449,7 @@ impl App {
         };
         self.answer_for(id.as_str(), brought_answer(responses))
             .await?;
-        let _pending = self.note_pending(call.request.clone(), id.clone());
+        let _pending = self.note_pending(call.request.clone(), PendingWork::Job(id.clone()));
         let outcome = self.jobs().wait(&id, self.config().sync_timeout);
         self.follow(call, &id, outcome).await.map(Some)
     }

@@ -6,11 +6,13 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Confirmation, IfUnasked, Json, Parameters, Person};
 use crate::app::App;
 use crate::charset::Charset;
+use crate::device::is_of_device;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
@@ -20,9 +22,12 @@ use crate::secret::{Secret, Vault, rarity};
 use crate::ssh::host_key;
 use crate::ssh::script::verify::{self, LoginReport};
 use crate::ssh::target::written::{KeyFile, LoginAddress, unquoted};
-use crate::ssh::{check_prompt, check_totp, has_agent};
-use crate::store::servers::{RESPONSES, Server, ServerView};
+use crate::ssh::{check_prompt, check_totp, device_prompt, has_agent};
+use crate::store::servers::{RESPONSES, Server, ServerKind, ServerView};
 use crate::store::{self, CatalogueEntry as _, check_notes};
+
+/// The note on a server that introduces itself as devices do.
+const LIKE_DEVICE: &str = "it looks like a network device; if it refuses commands, add it again with kind: \"device\", so that they are typed at its prompt";
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -66,7 +71,10 @@ struct AddServer {
     jump: Option<String>,
     /// Host in ~/.ssh/config that has the rest.
     ssh_config_host: Option<String>,
-    /// Send only the commands: network devices.
+    /// device: router, switch, recorder; commands are typed at its prompt.
+    #[schemars(extend("toolset" = "live"))]
+    kind: Option<ServerKind>,
+    /// Send only the commands.
     plain: Option<bool>,
     /// Refuse commands and changes there.
     readonly: Option<bool>,
@@ -152,6 +160,7 @@ impl AddServer {
             host_key_policy: self.host_key_policy,
             jump: self.jump,
             ssh_config_host: ssh_config_host.map(ToOwned::to_owned),
+            kind: self.kind,
             plain: self.plain,
             readonly: self.readonly,
             encoding: self.encoding,
@@ -301,6 +310,12 @@ fn warnings(secrets: Vec<(&'static str, Secret)>) -> impl Iterator<Item = String
     })
 }
 
+/// The note on a server that introduces itself as devices do.
+fn like_device(login: &LoginReport, is_device: bool) -> Option<String> {
+    let looks_like = matches!(login, LoginReport::Ok { system, .. } if is_of_device(system));
+    (looks_like && !is_device).then(|| LIKE_DEVICE.to_owned())
+}
+
 fn text_of_login(login: &LoginReport) -> String {
     match login {
         LoginReport::Ok {
@@ -367,6 +382,7 @@ impl App {
             tags: add.tags.is_some(),
             notes: add.notes.is_some(),
         };
+        let is_device = add.kind == Some(ServerKind::Device);
         let (alias, mut server) = add.validated(&self.config().login_session)?;
         self.servers().check_alias(&alias)?;
         let before = self.servers().get(&alias).ok();
@@ -382,7 +398,9 @@ impl App {
         let notes = note.into_iter().chain(stays).chain(warnings(secrets));
         stored.notes.extend(notes);
         if verify {
-            stored.login = Some(verify::log_in(self.pool(), &stored.alias).await);
+            let login = self.log_in(&stored.alias, is_device).await;
+            stored.notes.extend(like_device(&login, is_device));
+            stored.login = Some(login);
         }
         if let (Some(LoginReport::Failed { .. }), Some(before)) = (&stored.login, before) {
             stored.server = ServerView::from(&before);
@@ -419,6 +437,19 @@ impl App {
             )
         };
         self.if_agreed(person, question, remove).await
+    }
+
+    /// Logs in; of a device, the outcome has the prompt that it shows.
+    async fn log_in(&self, alias: &str, is_device: bool) -> LoginReport {
+        let login = verify::log_in(self.pool(), alias).await;
+        if !is_device || !matches!(login, LoginReport::Ok { .. }) {
+            return login;
+        }
+        match timeout(verify::LIMIT, device_prompt(self.pool(), alias)).await {
+            Ok(Ok(prompt)) => login.of_system(format!("a device, at its prompt {prompt}")),
+            Ok(Err(error)) => error.into(),
+            Err(_) => login.of_system("a device that has shown no prompt so far".to_owned()),
+        }
     }
 
     /// Refuses secrets that only a person may refer to, unless the same server has them already.

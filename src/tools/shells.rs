@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, NumberOfSeconds, Parameters, ProgressSource};
-use crate::app::App;
+use crate::app::{App, PendingWork};
 use crate::error::Error;
 use crate::guard::Access;
 use crate::live_shell::{ShellAnswer, ShellInput, ShellRequest};
@@ -43,7 +43,7 @@ struct SendToShell {
     shell: String,
     /// Text to type, of any number of lines. Enter follows unless `key` is given.
     input: Option<String>,
-    /// TerminalKey to press: enter, ctrl-c, ctrl-d, tab, esc, up, pgdn, f1, …; none: type without Enter.
+    /// Key to press: enter, ctrl-c, ctrl-d, tab, esc, up, pgdn, f1, …; none: type without Enter.
     key: Option<String>,
     /// Most seconds until the answer. It comes as soon as the input is done or something waits.
     wait: Option<NumberOfSeconds>,
@@ -69,7 +69,7 @@ impl SendToShell {
 #[tool_router(router = shell_tools, vis = "pub(super)")]
 impl App {
     /// Open a shell or another program at a terminal on a server. Directory, variables and a dialogue in it last from call to call, until shell_close or 30 minutes without use.
-    #[tool(title = "Open a shell", meta = declare(Access::RunsCommands, Toolset::Live).asked_first())]
+    #[tool(title = "Open a shell", meta = declare(Access::RunsCommands, Toolset::Live).asked_first().elevated())]
     async fn shell_open(
         &self,
         call: Call,
@@ -79,6 +79,7 @@ impl App {
         request.directory = wanted.cwd;
         request.environment = wanted.env.unwrap_or_default();
         request.program = wanted.program;
+        request.sudo = call.sudo();
         let alias = request.alias.clone();
         let wait = self.longest_shell_wait(None);
         let opened = Box::pin(self.shells().open(request, wait));
@@ -95,6 +96,7 @@ impl App {
         Parameters(wanted): Parameters<SendToShell>,
     ) -> Result<Reply, Error> {
         let wait = self.longest_shell_wait(wanted.wait);
+        let _pending = self.note_pending(call.request(), PendingWork::Shell(wanted.shell.clone()));
         let sent = self.shells().send(&wanted.shell, wanted.input()?, wait);
         let source = ProgressSource::Time("the shell has been working");
         reply(&call.reporting(&source, || None, sent).await?)

@@ -27,6 +27,9 @@ pub struct Exit {
     /// Its exit status.
     #[serde(rename = "exitCode", skip_serializing_if = "Option::is_none")]
     pub code: Option<u32>,
+    /// The prompt that a device has shown again, which tells no exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// The signal that ended it, without `SIG`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
@@ -155,6 +158,14 @@ impl Exit {
                 self.signal = Some(signal);
                 ending
             }
+            ExitOutcome::Answered(prompt) => {
+                self.prompt = prompt;
+                Ending::completed()
+            }
+            ExitOutcome::Refused { words, prompt } => {
+                self.prompt = Some(prompt);
+                Ending::of(Status::Failed, refused_by_device(&words))
+            }
             ExitOutcome::Unknown => Ending::of(
                 Status::Failed,
                 "the server closed the channel without an exit status",
@@ -186,6 +197,16 @@ impl Exit {
 /// The note in an answer about a process that was left in the background.
 pub(super) const LEFT_RUNNING: &str = "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)";
 
+/// The reason of a command's failure that a device has refused in these words.
+pub(super) fn refused_by_device(words: &str) -> String {
+    format!("the device refused it: {words}")
+}
+
+/// The note in an answer about a device that shows this prompt again.
+pub(super) fn no_status(prompt: &str) -> String {
+    format!("(a device tells no exit status; it is back at its prompt {prompt})")
+}
+
 /// The note about a pager that was quit.
 const PAGER_QUIT: &str = "(a pager waited for keys and was quit; what it had not shown is missing: use --no-pager, or end the command with | cat)";
 
@@ -205,6 +226,9 @@ pub(super) fn render(
         text.remark("no output");
     } else if printed.open_ended == Some(true) {
         text.remark("no newline at its end");
+    }
+    if let Some(prompt) = &exit.prompt {
+        text.note(no_status(prompt));
     }
     if exit.left_running == Some(true) {
         text.note(left);

@@ -9,8 +9,9 @@ use super::command::{self, CommandOutcome, LEFT_RUNNING, Run};
 use super::context::{Context, limit_of};
 use super::supplies::Supplies;
 use super::{Kind, SSH, hide_text, is_of_type, is_set};
+use crate::device;
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
@@ -95,6 +96,15 @@ impl Kind for Exec {
 
     fn may_change(&self) -> bool {
         !self.supplies.only_reads(&self.cmd)
+    }
+
+    fn lacks_on_device(&self) -> Option<DeviceLack> {
+        let supplies = (!self.supplies.is_empty()).then_some(DeviceLack::SUPPLIES);
+        supplies.or_else(|| DeviceLack::for_line(&self.cmd))
+    }
+
+    fn may_change_device(&self) -> bool {
+        !device::only_reads(&self.cmd)
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::command::{self, CommandOutcome, Run};
 use super::context::{Context, limit_of};
 use super::{Always, Kind, SSH, hide_text, is_of_type, is_set};
+use crate::device;
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
@@ -115,6 +116,14 @@ impl Kind for Interactive {
 
     fn changes_server(&self) -> bool {
         true
+    }
+
+    fn lacks_on_device(&self) -> Option<DeviceLack> {
+        DeviceLack::for_line(&self.cmd)
+    }
+
+    fn may_change_device(&self) -> bool {
+        !device::only_reads(&self.cmd)
     }
 
     fn check_targets(&self, targets: &[String]) -> Result<(), Error> {

@@ -31,7 +31,7 @@ use super::id::JobId;
 use super::printed::Printed;
 use super::stream::Stream;
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::secret::hide_of;
 use command::{CommandOutcome, Exit};
 pub use context::{ChildJobs, Context, JobStart, NewChild, OutcomeRecorder, StartedChild};
@@ -92,9 +92,22 @@ pub trait Kind {
     /// Refuses a job that the guard does not allow. Read-only servers are checked elsewhere.
     fn authorize(&self, guard: &Guard) -> Result<(), Error>;
 
+    /// The thing that a device does not have and that it takes, if there is one.
+    fn lacks_on_device(&self) -> Option<DeviceLack> {
+        Some(DeviceLack::FILES)
+    }
+
+    /// Returns whether it may change something on a device, as far as its words tell.
+    fn may_change_device(&self) -> bool {
+        true
+    }
+
     /// Refuses a job that may not be done on this server.
     fn admit(&self, alias: &str, guard: &Guard) -> Result<(), Error> {
         guard.check_alias(alias)?;
+        if let Some(lack) = self.lacks_on_device() {
+            guard.may_take(alias, lack)?;
+        }
         guard.holds().check(Some(alias))?;
         if self.changes_server() {
             guard.may_change(alias, self.tool())?;

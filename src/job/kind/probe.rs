@@ -9,7 +9,7 @@ use super::command::{self, CommandOutcome, LEFT_RUNNING, Run};
 use super::context::{Context, limit_of};
 use super::{Kind, SSH, is_of_type};
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
@@ -75,6 +75,10 @@ impl Kind for Probe {
 
     fn changes_server(&self) -> bool {
         false
+    }
+
+    fn lacks_on_device(&self) -> Option<DeviceLack> {
+        Some(DeviceLack::FIGURES)
     }
 
     fn authorize(&self, _guard: &Guard) -> Result<(), Error> {

@@ -63,6 +63,8 @@ struct Engine {
     questions: OpenQuestions,
     /// The reason for which this process ends, once it does.
     shut_down: OnceLock<String>,
+    /// Notified when a command comes to wait for input.
+    bell: Arc<Notify>,
     /// Notified when a job starts while none is live.
     busy: Arc<Notify>,
 }
@@ -125,6 +127,7 @@ impl Jobs {
             told: ToldEnds::default(),
             questions: OpenQuestions::of(data),
             shut_down: OnceLock::new(),
+            bell: Arc::default(),
             busy: Arc::default(),
         }));
         jobs.look_after(adopted);

@@ -15,6 +15,7 @@ use crate::job::record::Job;
 use crate::job::status::Status;
 use crate::job::stop::StopSignal;
 use crate::ssh::Pool;
+use crate::ssh::prompt::link::TerminalLink;
 
 impl Jobs {
     /// Runs a job of this process, from its beginning or from where another process has left it.
@@ -25,7 +26,7 @@ impl Jobs {
             id: job.id.clone(),
             ended,
             trigger: Arc::default(),
-            link: Arc::default(),
+            link: Arc::new(TerminalLink::new(Arc::clone(&self.0.bell))),
             asked,
         };
         let stop = StopSignal::default();

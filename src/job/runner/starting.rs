@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{JobHandle, Jobs, StartOptions};
 use crate::error::Error;
+use crate::guard::DeviceLack;
 use crate::job::header::Header;
 use crate::job::id::JobId;
 use crate::job::kind::{JobStart, Spec, hide_text};
@@ -60,6 +61,9 @@ impl Jobs {
     pub(in crate::job) fn launch(&self, mut job: Job, spec: Spec) -> Result<JobHandle, Error> {
         spec.kind().admit(&job.alias, &self.0.guard)?;
         if let Some(user) = &job.sudo {
+            for alias in spec.kind().servers(&job.alias) {
+                self.0.guard.may_take(&alias, DeviceLack::SUDO)?;
+            }
             let mut judged = spec.clone();
             let commands = judged.kind_mut().callers_commands();
             self.0.guard.may_run_as(user, &commands)?;

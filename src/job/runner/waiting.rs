@@ -1,5 +1,6 @@
 //! Waiting for the end of a job, or for its next prompt.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,8 @@ impl Jobs {
         }
     }
 
-    /// Waits for the end of a job of this process, or until its command waits for input of which no caller was told.
+    /// Waits for the end of a job of this process, or until its command or that of a child waits for input of which no
+    /// caller was told.
     pub async fn wait_for_news(
         &self,
         handle: &JobHandle,
@@ -30,8 +32,29 @@ impl Jobs {
     ) -> Result<Arc<Job>, Error> {
         tokio::select! {
             job = self.wait_on(handle, patience) => job,
-            () = handle.link.until_waiting() => self.wait_on(handle, Duration::ZERO).await,
+            () = self.until_waiting(&handle.id) => self.wait_on(handle, Duration::ZERO).await,
         }
+    }
+
+    async fn until_waiting(&self, id: &JobId) {
+        loop {
+            let mut rings = pin!(self.0.bell.notified());
+            // From now on it is not missed.
+            rings.as_mut().enable();
+            if self.waits_untold(id) {
+                return;
+            }
+            rings.await;
+        }
+    }
+
+    /// Returns whether the command of a job, or that of a child, waits for input of which no caller was told.
+    pub(in crate::job) fn waits_untold(&self, id: &JobId) -> bool {
+        let live = self.live();
+        let mut own = live
+            .values()
+            .filter(|job| job.handle.id == *id || job.parent.as_ref() == Some(id));
+        own.any(|job| job.handle.link.is_untold())
     }
 
     /// The line at which a job's command waits for input, or those of its children, and how to answer.
@@ -58,7 +81,7 @@ impl Jobs {
         let handle = self.handle(id);
         let handle = handle.filter(|handle| handle.link.type_in(input));
         handle.ok_or_else(|| {
-            let problem = "is no task that runs at a terminal here: only task_exec_interactive gives one, and it has to be running";
+            let problem = "is no task that runs at a terminal here: only task_exec_interactive gives one, and devices have one; it has to be running";
             Error::invalid("id", problem)
         })
     }

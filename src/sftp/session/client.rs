@@ -219,7 +219,8 @@ enum ResponseReader {
 fn halves(stream: SessionStream) -> (ResponseReader, RequestWriter) {
     match stream {
         SessionStream::Channel(channel) => {
-            let (reader, writer) = channel.into_halves();
+            // The first data was taken when the session began.
+            let (_, reader, writer) = channel.into_halves();
             (
                 ResponseReader::Channel(reader),
                 RequestWriter::Channel(writer),

@@ -19,6 +19,15 @@ pub enum ExitOutcome {
     Cancelled(Stopped),
     /// It was cancelled before it had begun.
     NotBegun,
+    /// A device shows this prompt again, which tells no exit status; `None` if the command has ended its terminal.
+    Answered(Option<String>),
+    /// A device has refused it, in these words.
+    Refused {
+        /// The line that says so.
+        words: String,
+        /// The prompt that it shows again.
+        prompt: String,
+    },
     /// The server closed the channel without saying how the command ended.
     Unknown,
     /// The connection was lost before the command's end was known.

@@ -8,12 +8,14 @@
 //! | `feed` | the input of a command while its output is read |
 //! | `sequence`, `shell_text`, `step`, `marker` | several commands in one shell, told apart |
 //! | `detached`, `detached_steps` | commands and sequences that outlive the connection |
+//! | `device` | commands on devices, at a terminal with a prompt |
 //! | `terminal_session` | programs at a terminal that go on from call to call |
 //! | `exit_outcome` | the ends of commands |
 
 pub(in crate::ssh) mod command_line;
 pub mod detached;
 pub mod detached_steps;
+pub(in crate::ssh) mod device;
 pub(in crate::ssh) mod exit_outcome;
 mod feed;
 pub(in crate::ssh) mod marker;
@@ -143,8 +145,12 @@ impl RemoteCommand<'_> {
         stderr: &mut Output,
     ) -> Result<ExecOutcome, Error> {
         let takes_data = matches!(self.text, CommandText::Supplied(_));
-        if takes_data && pool.server(self.alias)?.is_plain() {
-            return Err(no_shell(self.alias, "it was added with plain: true"));
+        let server = pool.server(self.alias)?;
+        if let Some(reason) = server.why_plain().filter(|_| takes_data) {
+            return Err(no_shell(self.alias, reason));
+        }
+        if server.is_device() {
+            return self.run_on_device(pool, stdout).await;
         }
         let patience = patience(self.limit);
         let opened = open(pool, self.alias, patience, self.cancel).await?;

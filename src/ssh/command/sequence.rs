@@ -6,10 +6,12 @@
 //! of the one before.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::device::{DeviceAnswer, DeviceCommand, DeviceSession, DeviceTalk};
 use super::exit_outcome::{ExitOutcome, StopReason};
 use super::session::{CommandSession, Input, open};
 pub use super::shell_text::BoundedCommand;
@@ -23,6 +25,7 @@ use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::output::capture::Captured;
 use crate::ssh::pool::ShellKind;
 use crate::ssh::pool::{Pool, patience};
+use crate::ssh::prompt::link::TerminalLink;
 use crate::ssh::script::LONGEST_LINE;
 
 /// A shell starts at once; one that has not said a word by then never will.
@@ -36,6 +39,10 @@ pub struct ShellSequence<'a> {
     pool: &'a Pool,
     alias: &'a str,
     cancel: &'a CancellationToken,
+    /// Links callers to the terminal of a device.
+    link: &'a Arc<TerminalLink>,
+    /// The prompt at which a device has come back last.
+    pub prompt: Option<String>,
     /// The directory after the last command whose end was seen.
     directory: Option<String>,
     /// The kind of the login shell, once it is known.
@@ -74,11 +81,18 @@ type Take<'t> = dyn FnMut(StepOutcome) -> bool + Send + 't;
 
 impl<'a> ShellSequence<'a> {
     /// A sequence on `alias`.
-    pub fn new(pool: &'a Pool, alias: &'a str, cancel: &'a CancellationToken) -> Self {
+    pub fn new(
+        pool: &'a Pool,
+        alias: &'a str,
+        cancel: &'a CancellationToken,
+        link: &'a Arc<TerminalLink>,
+    ) -> Self {
         Self {
             pool,
             alias,
             cancel,
+            link,
+            prompt: None,
             directory: None,
             kind: ShellKind::default(),
             is_sent_ahead: false,
@@ -100,6 +114,9 @@ impl<'a> ShellSequence<'a> {
         stderr: &mut Output,
         take: &mut Take<'_>,
     ) -> Result<usize, Error> {
+        if self.pool.server(self.alias)?.is_device() {
+            return self.run_on_device(commands, stdout, take).await;
+        }
         let Some(mut session) = self.begin(commands, stdout, stderr).await? else {
             take(StepOutcome::not_begun());
             return Ok(1);
@@ -129,6 +146,47 @@ impl<'a> ShellSequence<'a> {
         }
         self.has_child |= session.end().await;
         Ok(commands.len())
+    }
+
+    /// Runs all commands at one terminal of a device. Modes last from one to the next, so none goes on in another.
+    async fn run_on_device(
+        &mut self,
+        commands: &[BoundedCommand<'_>],
+        stdout: &mut Output,
+        take: &mut Take<'_>,
+    ) -> Result<usize, Error> {
+        if self.prompt.is_some() {
+            return Err(self.no_shell("it did not come back to its prompt, and the steps that follow may be for the mode that it was in"));
+        }
+        let Some(mut session) = DeviceSession::open(self.pool, self.alias, self.cancel).await?
+        else {
+            take(StepOutcome::not_begun());
+            return Ok(1);
+        };
+        let mut talk = DeviceTalk::new(None, Some(self.link));
+        let mut done = 0;
+        for command in commands {
+            let before = session.prompt().to_owned();
+            let given = DeviceCommand {
+                text: command.text,
+                limit: command.limit,
+                bound: command.bound,
+            };
+            let answer = session.run(&given, &mut talk, self.cancel, stdout).await;
+            let is_back = match answer.ended {
+                ExitOutcome::Answered(_) | ExitOutcome::Refused { .. } => true,
+                // The key that stops a command may have left a mode.
+                _ => session.prompt() == before,
+            };
+            done += 1;
+            if !take(StepOutcome::of_device(answer)) || !is_back {
+                break;
+            }
+        }
+        self.prompt = Some(session.prompt().to_owned());
+        session.close().await;
+        stdout.finish().await;
+        Ok(done)
     }
 
     /// Ends a shell in which a command has not come to its end. Returns how many commands that concludes,
@@ -227,8 +285,8 @@ impl<'a> ShellSequence<'a> {
         stdout: &'o mut Output,
         stderr: &'o mut Output,
     ) -> Result<Option<CommandSession<'o>>, Error> {
-        if self.pool.server(self.alias)?.is_plain() {
-            return Err(self.no_shell("it was added with plain: true"));
+        if let Some(reason) = self.pool.server(self.alias)?.why_plain() {
+            return Err(self.no_shell(reason));
         }
         let patience = patience(None);
         let opened = open(self.pool, self.alias, patience, self.cancel).await?;
@@ -325,6 +383,17 @@ struct EarlyEnd {
 }
 
 impl StepOutcome {
+    fn of_device(answer: DeviceAnswer) -> Self {
+        Self {
+            stdout: answer.output,
+            ended: answer.ended,
+            is_cut: answer.is_cut,
+            reached: answer.reached,
+            duration: answer.duration,
+            ..Self::not_begun()
+        }
+    }
+
     fn not_begun() -> Self {
         Self {
             stdout: Captured::default(),

@@ -1,5 +1,6 @@
 //! A channel with a terminal whose program goes on from call to call (RFC 4254, sections 6.2 and 6.5).
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::exit_outcome::signal_name;
-use super::session::{NO_COMMANDS, TERMINAL};
+use super::session::TERMINAL;
 use crate::charset::Charset;
-use crate::error::Error;
+use crate::error::{Error, NO_COMMANDS};
 use crate::shell::quote;
 use crate::ssh::pool::{ChannelPurpose, Lease, OpenChannel, Pool, ShellKind, patience};
 use crate::ssh::script::probe::shell_kind;
 use crate::sync::lock;
-use crate::terminal::TerminalDisplay;
+use crate::terminal::{DisplayShape, TerminalDisplay};
 
 /// The time in which a channel is closed once its program has ended. A child may hold the terminal.
 const CLOSES_WITHIN: Duration = Duration::from_secs(2);
@@ -31,11 +32,13 @@ pub struct TerminalSession {
     outgoing: Arc<ChannelWriteHalf<Msg>>,
     terminal: Arc<SharedTerminal>,
     charset: Charset,
+    /// True if it runs the script that was asked for.
+    runs_script: bool,
     /// The input that is on its way.
     typing: Mutex<Option<JoinHandle<()>>>,
     reading: JoinHandle<()>,
     // Given back after the channel was closed.
-    _lease: Arc<Lease>,
+    lease: Arc<Lease>,
 }
 
 /// The terminal that a program is to have.
@@ -47,6 +50,8 @@ pub struct TerminalRequest<'l> {
     pub echoes: bool,
     /// The word that begins signals on its display.
     pub token: &'l str,
+    /// The shape of its display.
+    pub shape: DisplayShape,
 }
 
 /// A terminal and its program, as they stand.
@@ -121,7 +126,7 @@ impl TerminalSession {
             .open(alias, ChannelPurpose::Command, patience(None))
             .await?;
         let charset = pool.charset(alias);
-        let size = TerminalDisplay::size();
+        let size = request.shape.size();
         let refused = |channel: &OpenChannel, error: russh::Error| {
             let lease = channel.lease();
             lease.refusal(error.to_string())
@@ -134,17 +139,23 @@ impl TerminalSession {
             let asked = channel.request_shell().await;
             asked.map_err(|error| refused(&channel, error))?;
         }
-        let terminal = SharedTerminal::new(request.token);
+        let terminal = SharedTerminal::new(request);
         let is_started = first_answer(&mut channel, &terminal, charset).await?;
-        Ok(is_started.then(|| Self::of(channel, terminal, charset)))
+        let runs_script = command_line.is_some();
+        Ok(is_started.then(|| Self::of(channel, terminal, charset, runs_script)))
     }
 
-    fn of(channel: OpenChannel, terminal: SharedTerminal, charset: Charset) -> Self {
+    fn of(
+        channel: OpenChannel,
+        terminal: SharedTerminal,
+        charset: Charset,
+        runs_script: bool,
+    ) -> Self {
         let lease = channel.lease();
-        let (incoming, outgoing) = channel.into_halves();
+        let (early, incoming, outgoing) = channel.into_halves();
         let (terminal, outgoing) = (Arc::new(terminal), Arc::new(outgoing));
         let reading = tokio::spawn(read(
-            incoming,
+            (early, incoming),
             Arc::clone(&outgoing),
             Arc::clone(&terminal),
             Arc::clone(&lease),
@@ -154,9 +165,10 @@ impl TerminalSession {
             outgoing,
             terminal,
             charset,
+            runs_script,
             typing: Mutex::default(),
             reading,
-            _lease: lease,
+            lease,
         }
     }
 
@@ -197,6 +209,21 @@ impl TerminalSession {
         typing.as_ref().is_some_and(|typing| !typing.is_finished())
     }
 
+    /// Returns whether it runs the script that was asked for, and not the login shell as it is.
+    pub fn runs_script(&self) -> bool {
+        self.runs_script
+    }
+
+    /// Has its connection carry no further channel, and end after this one.
+    pub(super) fn retire_connection(&self) {
+        self.lease.retire();
+    }
+
+    /// The error that its connection was lost.
+    pub(super) async fn connection_lost(&self) -> Error {
+        self.lease.connection_lost().await
+    }
+
     /// Closes the channel; the server hangs up on what runs at the terminal.
     pub async fn close(&self) {
         let _ = timeout(ANSWERS_WITHIN, self.outgoing.close()).await;
@@ -213,9 +240,9 @@ impl Drop for TerminalSession {
 }
 
 impl SharedTerminal {
-    fn new(token: &str) -> Self {
+    fn new(request: TerminalRequest<'_>) -> Self {
         let state = TerminalState {
-            display: TerminalDisplay::new(token),
+            display: TerminalDisplay::new(request.token, request.shape),
             received: 0,
             last_output: Instant::now(),
             ended: None,
@@ -272,7 +299,7 @@ async fn first_answer(
 
 /// Takes all that the server sends, until the channel is closed.
 async fn read(
-    mut incoming: ChannelReadHalf,
+    (mut early, mut incoming): (VecDeque<ChannelMsg>, ChannelReadHalf),
     outgoing: Arc<ChannelWriteHalf<Msg>>,
     terminal: Arc<SharedTerminal>,
     lease: Arc<Lease>,
@@ -280,9 +307,10 @@ async fn read(
 ) {
     let mut exit = None;
     loop {
-        let message = match &exit {
-            None => incoming.wait().await,
-            Some(_) => match timeout(CLOSES_WITHIN, incoming.wait()).await {
+        let message = match (&exit, early.pop_front()) {
+            (_, Some(message)) => Some(message),
+            (None, None) => incoming.wait().await,
+            (Some(_), None) => match timeout(CLOSES_WITHIN, incoming.wait()).await {
                 Ok(message) => message,
                 Err(_) => Some(ChannelMsg::Close),
             },

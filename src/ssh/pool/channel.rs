@@ -295,10 +295,12 @@ impl OpenChannel {
         });
     }
 
-    /// The channel's two halves. The caller closes the channel, and keeps the lease until then. From now
-    /// on the channel is not replaced: the caller waits for the server's first answer before.
-    pub fn into_halves(self) -> (ChannelReadHalf, ChannelWriteHalf<Msg>) {
-        self.into_parts().0.split()
+    /// The messages that were read already, and the channel's two halves. The caller closes the channel, and keeps the
+    /// lease until then. From now on the channel is not replaced: the caller waits for the server's first answer before.
+    pub fn into_halves(mut self) -> (VecDeque<ChannelMsg>, ChannelReadHalf, ChannelWriteHalf<Msg>) {
+        let early = std::mem::take(&mut self.early);
+        let (reader, writer) = self.into_parts().0.split();
+        (early, reader, writer)
     }
 
     /// The channel and its lease. The caller closes the channel, and keeps the lease until then.

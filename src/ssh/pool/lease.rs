@@ -101,7 +101,7 @@ impl Lease {
         self.lessor.is_current(&self.server)
     }
 
-    /// Retires the connection, for it is silent.
+    /// Retires the connection: it carries no further channel.
     pub fn retire(&self) {
         Arc::clone(&self.lessor).retire(self.connection_id);
     }

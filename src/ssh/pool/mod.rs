@@ -164,7 +164,12 @@ impl Pool {
         pool
     }
 
-    async fn reveal(&self, alias: &str, secret: &Secret) -> Result<Secret, Error> {
+    /// A secret of a server, in clear.
+    pub(in crate::ssh) async fn reveal(
+        &self,
+        alias: &str,
+        secret: &Secret,
+    ) -> Result<Secret, Error> {
         let vault = &self.shared.dialer.vault;
         vault.reveal_of(Some(alias), secret).await
     }

@@ -1,8 +1,8 @@
 //! The link between a command at a terminal and the callers who look at it and type to it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::sync::lock;
 
@@ -13,6 +13,8 @@ pub struct TerminalLink {
     input: mpsc::UnboundedSender<TypedInput>,
     /// Taken by the command, once it runs at a terminal.
     taker: Mutex<Option<mpsc::UnboundedReceiver<TypedInput>>>,
+    /// Notified whenever a command waits.
+    bell: Arc<Notify>,
 }
 
 /// The state of a command that may wait for input.
@@ -33,18 +35,18 @@ pub struct TypedInput {
     pub secret: Option<String>,
 }
 
-impl Default for TerminalLink {
-    fn default() -> Self {
+impl TerminalLink {
+    /// A link that rings this bell whenever its command waits.
+    pub fn new(bell: Arc<Notify>) -> Self {
         let (input, taker) = mpsc::unbounded_channel();
         Self {
+            bell,
             waits: watch::Sender::default(),
             input,
             taker: Mutex::new(Some(taker)),
         }
     }
-}
 
-impl TerminalLink {
     /// The line at which the command waits. From now on a caller counts as told of it.
     pub fn waiting(&self) -> Option<String> {
         let line = self.waits.borrow().line.clone();
@@ -54,12 +56,10 @@ impl TerminalLink {
         line
     }
 
-    /// Waits until the command waits in a line of which no caller was told.
-    pub async fn until_waiting(&self) {
-        let mut waits = self.waits.subscribe();
-        let waiting = waits.wait_for(|state| state.line.is_some() && !state.is_told);
-        // The link outlives those who wait on it.
-        let _ = waiting.await;
+    /// Returns whether the command waits in a line of which no caller was told.
+    pub fn is_untold(&self) -> bool {
+        let state = self.waits.borrow();
+        state.line.is_some() && !state.is_told
     }
 
     /// Types to the command. Returns false if it does not run at a terminal.
@@ -83,6 +83,7 @@ impl TerminalLink {
             line,
             is_told: false,
         });
+        self.bell.notify_waiters();
     }
 
     /// Notes that the command goes on.

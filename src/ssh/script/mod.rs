@@ -195,15 +195,9 @@ impl Script {
         pool: &Pool,
         alias: &str,
     ) -> Result<ScriptAnswer, ScriptFailure> {
-        if pool
-            .server(alias)
-            .map_err(ScriptFailure::Unsent)?
-            .is_plain()
-        {
-            return Err(refused(
-                alias,
-                "it was added with plain: true, for commands as they are and nothing else",
-            ));
+        let server = pool.server(alias).map_err(ScriptFailure::Unsent)?;
+        if let Some(reason) = server.why_plain() {
+            return Err(refused(alias, reason));
         }
         let shell = pool.shell(alias).known();
         let mut printed = self.print(pool, alias, shell).await?;

@@ -34,7 +34,7 @@ pub enum LoginReport {
     Ok {
         /// The user who is logged in.
         user: String,
-        /// The output of `uname` on the server, else the name of its SSH software.
+        /// The output of `uname` on the server, else the name of its SSH software; of a device its prompt.
         system: String,
         /// The SHA-256 fingerprint of its host key.
         host_key: String,
@@ -55,6 +55,17 @@ pub enum LoginReport {
         #[serde(skip_serializing_if = "Option::is_none")]
         waits_for: Option<String>,
     },
+}
+
+impl LoginReport {
+    /// The same with another name of the system, if it succeeded.
+    #[must_use]
+    pub fn of_system(mut self, name: String) -> Self {
+        if let Self::Ok { system, .. } = &mut self {
+            *system = name;
+        }
+        self
+    }
 }
 
 impl From<Error> for LoginReport {

@@ -19,8 +19,9 @@ use super::context::{Context, JobStart, limit_of};
 use super::exec::Exec;
 use super::supplies::Supplies;
 use super::{Always, Kind, Outcome, SSH, hide_text, is_of_type, is_set};
+use crate::device;
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
@@ -134,6 +135,18 @@ impl Kind for Detached {
 
     fn details(&self) -> String {
         self.supplies.details(&self.cmd)
+    }
+
+    fn lacks_on_device(&self) -> Option<DeviceLack> {
+        if !self.supplies.is_empty() {
+            return Some(DeviceLack::SUPPLIES);
+        }
+        let detached = (!self.or_attached).then_some(DeviceLack::DETACHED);
+        detached.or_else(|| DeviceLack::for_line(&self.cmd))
+    }
+
+    fn may_change_device(&self) -> bool {
+        !device::only_reads(&self.cmd)
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

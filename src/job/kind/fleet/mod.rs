@@ -178,6 +178,10 @@ impl Kind for Fleet {
         self.each().kind().may_change() || self.brakes.check.is_some()
     }
 
+    fn may_change_device(&self) -> bool {
+        self.each().kind().may_change_device() || self.brakes.check.is_some()
+    }
+
     fn knows_targets(&self) -> bool {
         self.each().kind().knows_targets()
     }

@@ -40,7 +40,7 @@ impl Sequence {
             mut stdout,
             mut stderr,
         } = context.begin_output();
-        let mut sequence = ShellSequence::new(context.pool, alias, context.cancel());
+        let mut sequence = ShellSequence::new(context.pool, alias, context.cancel(), context.link);
         let mut results = Vec::new();
         // The end of the step that ends the sequence.
         let mut last: Option<ExitOutcome> = None;
@@ -73,6 +73,7 @@ impl Sequence {
             ..
         } = &mut outcome;
         steps.shell = sequence.uses_sh_fallback.then(|| "sh".to_owned());
+        exit.prompt.clone_from(&sequence.prompt);
         exit.left_running = sequence.has_child.then_some(true);
         printed.encoding = sequence.charset.name();
         printed.keep(&stdout, &stderr);

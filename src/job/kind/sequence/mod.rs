@@ -24,8 +24,9 @@ use super::context::{Context, limit_of};
 use super::detached::remote::Remote;
 use super::step::StepResult;
 use super::{Kind, SSH_SEQUENCE, hide_text, is_of_type};
+use crate::device;
 use crate::error::Error;
-use crate::guard::Guard;
+use crate::guard::{DeviceLack, Guard};
 use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
@@ -97,6 +98,23 @@ impl Kind for Sequence {
         !self.commands.iter().all(Step::only_reads)
     }
 
+    fn lacks_on_device(&self) -> Option<DeviceLack> {
+        let mut steps = self.commands.iter();
+        if steps.any(|step| step.supplies().is_some()) {
+            return Some(DeviceLack::SUPPLIES);
+        }
+        if self.detach && !self.or_attached {
+            return Some(DeviceLack::DETACHED);
+        }
+        let mut steps = self.commands.iter();
+        steps.find_map(|step| DeviceLack::for_line(step.command()))
+    }
+
+    fn may_change_device(&self) -> bool {
+        let mut steps = self.commands.iter();
+        !steps.all(|step| device::only_reads(step.command()))
+    }
+
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         for step in &self.commands {
             if let Some(supplies) = step.supplies() {
@@ -161,6 +179,7 @@ impl Sequence {
         let goes_on = matches!(
             ended,
             ExitOutcome::Exited(_)
+                | ExitOutcome::Refused { .. }
                 | ExitOutcome::Signalled(_)
                 | ExitOutcome::TimedOut(_)
                 | ExitOutcome::Unknown

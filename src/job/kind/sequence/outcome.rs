@@ -144,6 +144,9 @@ impl SequenceOutcome {
                 "(run by {shell}, for the login shell is not a POSIX one)"
             ));
         }
+        if let Some(prompt) = &exit.prompt {
+            text.note(command::no_status(prompt));
+        }
         if exit.left_running == Some(true) {
             text.note(LEFT_RUNNING);
         }

@@ -1,6 +1,7 @@
 //! The result of a step, as the record has it.
 
 use super::step::Step;
+use crate::job::kind::command::refused_by_device;
 use crate::job::kind::step::StepResult;
 use crate::ssh::ExitOutcome;
 use crate::ssh::command::sequence::StepOutcome;
@@ -32,6 +33,8 @@ pub(super) fn result_of(index: usize, step: &Step, ran: StepOutcome) -> (StepRes
         }
         ExitOutcome::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
         ExitOutcome::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
+        ExitOutcome::Answered(_) => (None, None),
+        ExitOutcome::Refused { words, .. } => (None, Some(refused_by_device(words))),
         ExitOutcome::Unknown => (
             None,
             Some("the shell ended without an exit status".to_owned()),

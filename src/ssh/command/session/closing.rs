@@ -6,8 +6,8 @@ use std::time::Duration;
 use russh::Sig;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{CommandSession, LINGER, NO_COMMANDS};
-use crate::error::{Error, Stopped};
+use super::{CommandSession, LINGER};
+use crate::error::{Error, NO_COMMANDS, Stopped};
 use crate::ssh::command::exit_outcome::{ExitOutcome, StopReason};
 use crate::ssh::command::step::OutputStep;
 use crate::ssh::output::due;

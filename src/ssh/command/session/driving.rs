@@ -27,7 +27,7 @@ const BOUND_PATIENCE: Duration = Duration::from_millis(250);
 const GO: &str = "go\n";
 
 /// Waits until `deadline`; for ever if there is none.
-async fn until(deadline: Option<Instant>) {
+pub(in crate::ssh::command) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -26,13 +26,14 @@ use super::marker::Marker;
 use super::step::OutputStep;
 use super::supplied::Supplied;
 use crate::charset::Charset;
-use crate::error::Error;
+use crate::error::{Error, NO_COMMANDS};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool, ShellKind};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::prompt::link::{TerminalLink, TypedInput};
 use crate::ssh::script::probe::shell_kind;
+pub(super) use driving::until;
 
 /// The silence after the exit status for which a channel is kept open. A child that the command left in
 /// the background would keep it open for as long as it lives.
@@ -43,9 +44,6 @@ pub(super) const TERMINAL: &str = "xterm";
 
 /// The size of a command's terminal, wide enough to break no line.
 const TERMINAL_SIZE: (u32, u32) = (250, 50);
-
-/// The reason why no command runs.
-pub(super) const NO_COMMANDS: &str = "the server refuses to run commands for this user";
 
 /// Returns whether a server refuses to run commands.
 pub fn has_refused_commands(error: &Error) -> bool {
