@@ -97,14 +97,14 @@ impl Jobs {
     ) -> Arc<Job> {
         if !job.is_waiting() {
             drop(asks);
-            return self.work(job, spec, start, stop, ways).await;
+            return Box::pin(self.work(job, spec, start, stop, ways)).await;
         }
         let agreed = match start {
             JobStart::Fresh => self.ask(job, spec, stop, ways, asks).await,
             JobStart::Adopted => self.take_up_question(job, spec, stop).await,
         };
         match agreed {
-            Ok((job, spec)) => self.work(&job, &spec, JobStart::Fresh, stop, ways).await,
+            Ok((job, spec)) => Box::pin(self.work(&job, &spec, JobStart::Fresh, stop, ways)).await,
             Err(ending) => {
                 let mut job = job.clone();
                 job.close(ending);

@@ -186,20 +186,9 @@ impl Exchange<'_, '_> {
 
     /// Has the device stop.
     async fn stop(&mut self) -> Stopped {
-        let mut watch = self.session.type_in(STOP_KEYS).await;
-        let stopping = async {
-            loop {
-                let rest = self
-                    .session
-                    .rest(&mut watch, Some(&mut self.transcript))
-                    .await;
-                match rest {
-                    Some(DeviceRest::Prompt(prompt)) => return Some(prompt),
-                    Some(DeviceRest::Ended(_)) => return None,
-                    _ => {}
-                }
-            }
-        };
+        let watch = self.session.type_in(STOP_KEYS).await;
+        let transcript = Some(&mut self.transcript);
+        let stopping = self.session.back_at_prompt(watch, transcript);
         match timeout(STOPS_WITHIN, stopping).await {
             Ok(Some(prompt)) => {
                 self.take_rest(Some(&prompt));

@@ -18,6 +18,9 @@ use crate::terminal::{DisplayShape, ShownText};
 /// The time after which it is tried again to type, where the device has not taken what was typed before.
 const TYPES_AGAIN: Duration = Duration::from_millis(20);
 
+/// The key that quits a pager.
+const QUIT: &str = "q";
+
 /// The time in which a device takes the command by which it prints without pauses.
 const PAGING_WITHIN: Duration = Duration::from_secs(10);
 
@@ -65,25 +68,29 @@ impl DeviceSession {
             .as_ref()
             .map_or(&[][..], DevicePrompt::paging_off);
         for command in commands {
-            let mut watch = self.type_in(&format!("{command}\r")).await;
-            self.prompt_again(&mut watch).await;
+            let watch = self.type_in(&format!("{command}\r")).await;
+            // A device that does not come back shows that at the next command.
+            let _ = timeout(PAGING_WITHIN, self.back_at_prompt(watch, None)).await;
+            self.take_rest();
         }
     }
 
-    /// Waits for the prompt for a while, and drops what comes before.
-    async fn prompt_again(&mut self, watch: &mut DeviceWatch) {
-        let prompt = async {
-            let is_back =
-                |rest: &DeviceRest| matches!(rest, DeviceRest::Prompt(_) | DeviceRest::Ended(_));
-            while !self
-                .rest(watch, None)
-                .await
-                .is_some_and(|rest| is_back(&rest))
-            {}
-        };
-        // A device that does not come back shows that at the next command.
-        let _ = timeout(PAGING_WITHIN, prompt).await;
-        self.take_rest();
+    /// Waits until the device shows its prompt again, which is returned; `None` if its terminal has ended. Pagers are
+    /// quit, and questions stay open.
+    pub(super) async fn back_at_prompt(
+        &mut self,
+        mut watch: DeviceWatch,
+        mut transcript: Option<&mut DeviceTranscript<'_>>,
+    ) -> Option<String> {
+        loop {
+            match self.rest(&mut watch, transcript.as_deref_mut()).await {
+                Some(DeviceRest::Prompt(line)) => return Some(line),
+                Some(DeviceRest::Ended(_)) => return None,
+                Some(DeviceRest::Page { .. }) => watch = self.type_in(QUIT).await,
+                Some(DeviceRest::Question(_)) => self.note_told(&mut watch),
+                Some(DeviceRest::GoesOn) | None => {}
+            }
+        }
     }
 
     /// The prompt as it stands.

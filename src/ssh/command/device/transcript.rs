@@ -126,7 +126,8 @@ impl<'o> DeviceTranscript<'o> {
         }
         let line = self.without_page(line);
         let is_first = self.answer.is_empty();
-        if !line.is_empty() && !(is_first && line.trim().is_empty()) {
+        let is_nothing = line.is_empty() || is_first && line.trim().is_empty();
+        if !is_nothing {
             self.add(&line);
         }
     }
