@@ -415,3 +415,19 @@ async fn a_long_output_is_kept_whole() {
     let record = fixture.client.call("task_status", record).await.ok();
     record.has(&json!({"lineCount": blocks * 100}));
 }
+
+#[tokio::test]
+async fn a_command_that_is_bounded_is_stopped_at_a_pager() {
+    for (family, command) in [
+        (DeviceFamily::Cisco, "show paged"),
+        (DeviceFamily::Huawei, "display paged"),
+        (DeviceFamily::MikroTik, "/interface/print"),
+        (DeviceFamily::Zyxel, "ip route status"),
+    ] {
+        let fixture = device(family).await;
+        let arguments = json!({"alias": "web1", "cmd": command, "maxLines": 5});
+        let task = fixture.client.call("task_exec", arguments).await.ok();
+        let printed = output(&fixture.client, &task).await;
+        assert_eq!(printed.lines().count(), 5, "{family:?}: {}", task.text());
+    }
+}

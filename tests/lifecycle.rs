@@ -101,7 +101,7 @@ async fn it_ends_in_good_order() {
         );
         // It has taken the command with it, as it had said.
         assert!(
-            error.ends_with("; the command was stopped"),
+            error.ends_with("; the command was stopped on the server"),
             "{how}: {error}"
         );
         let shell = std::fs::read_to_string(&runs).unwrap();

@@ -125,7 +125,13 @@ impl ServerHandler for Handler {
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
-        let discovered = DiscoverResult::from_server_info(versions, self.get_info());
+        let mut info = self.get_info();
+        // Clients of the stateless version hear of a change by a subscription, which this server does not take. Its
+        // lists say how long they hold.
+        if let Some(tools) = &mut info.capabilities.tools {
+            tools.list_changed = None;
+        }
+        let discovered = DiscoverResult::from_server_info(versions, info);
         Ok(discovered.with_ttl_ms(freshness::CONSTANT_MS))
     }
 

@@ -75,13 +75,11 @@ impl Console {
             if let Some(key) = self.waiting.pop_front() {
                 return Some(key);
             }
-            match self.keys.recv().await {
-                Some(keys) => self.waiting.extend(keys),
-                None => {
-                    self.is_over = true;
-                    return None;
-                }
-            }
+            let Some(keys) = self.keys.recv().await else {
+                self.is_over = true;
+                return None;
+            };
+            self.waiting.extend(keys);
         }
     }
 

@@ -67,7 +67,7 @@ async fn cisco(mut console: Console, note: impl Fn(&str)) {
         note(&line);
         let words: Vec<_> = line.split_whitespace().collect();
         match (mode, words.as_slice()) {
-            (_, []) => {}
+            (_, []) | ("(config-if)", ["description", ..]) => {}
             ("", ["terminal", "length", "0"]) => console.page = None,
             ("", ["show", "paged"]) => {
                 console.page = Some(23);
@@ -81,12 +81,12 @@ async fn cisco(mut console: Console, note: impl Fn(&str)) {
             ("", ["show", "table"]) => console.pages(&numbered(60), CISCO).await,
             ("", ["show", "huge", blocks]) => {
                 for _ in 0..blocks.parse().unwrap() {
-                    let lines: String = (0..100)
+                    let lines: Vec<_> = (0..100)
                         .map(|number| {
                             format!("{number:02} is a line of fifty bytes, with all its blanks\r\n")
                         })
                         .collect();
-                    console.print(&lines).await;
+                    console.print(&lines.concat()).await;
                 }
             }
             ("", ["show", "confusing"]) => {
@@ -116,11 +116,9 @@ async fn cisco(mut console: Console, note: impl Fn(&str)) {
                     .await;
             }
             ("(config)" | "(config-if)", ["interface", _]) => mode = "(config-if)",
-            ("(config-if)", ["description", ..]) => {}
             ("(config)", ["hostname", new]) => name = (*new).to_owned(),
-            ("(config)" | "(config-if)", ["end"]) => mode = "",
+            ("(config)" | "(config-if)", ["end"]) | ("(config)", ["exit"]) => mode = "",
             ("(config-if)", ["exit"]) => mode = "(config)",
-            ("(config)", ["exit"]) => mode = "",
             ("", ["exit"]) => return,
             ("", ["reload"]) => {
                 console.print("Proceed with reload? [confirm]").await;
@@ -161,7 +159,7 @@ async fn huawei(mut console: Console, note: impl Fn(&str)) {
         note(&line);
         let words: Vec<_> = line.split_whitespace().collect();
         match (&view, words.as_slice()) {
-            (_, []) => {}
+            (_, []) | (Some(_), ["description", ..]) => {}
             (None, ["screen-length", "0", "temporary"]) => {
                 console.page = None;
                 console
@@ -180,7 +178,6 @@ async fn huawei(mut console: Console, note: impl Fn(&str)) {
                     .await;
             }
             (Some(_), ["interface", port]) => view = Some(format!("-{port}")),
-            (Some(_), ["description", ..]) => {}
             (Some(_), ["sysname", new]) => name = (*new).to_owned(),
             (Some(_), ["return"]) => view = None,
             (None, ["quit"]) => return,
