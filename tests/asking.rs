@@ -136,6 +136,13 @@ async fn a_client_that_cannot_ask_is_told_that_it_waits_and_takes_it_up() {
         );
         assert!(!Path::new(&sshd.home("made")).exists());
 
+        // Wherever one looks, it is said for whom it waits.
+        let queue = session.tool("task_queue", json!({})).await;
+        let status = session.tool("task_status", json!({"id": id})).await;
+        let tasks = terminal.types("tasks", "").await;
+        for told in [text(&queue), text(&status), &tasks] {
+            assert!(told.contains("waits for a person's yes"), "{told}");
+        }
         let listed = terminal.types("approve", "").await;
         assert!(
             listed.contains(&id) && listed.contains("rule: touch * on web*"),

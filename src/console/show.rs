@@ -114,6 +114,7 @@ fn head(job: &Job, style: TerminalStyle, out: &mut impl Write) -> Result<(), Con
         ("begun", Some(told(row.created_at))),
         ("ended", row.ended_at.map(told)),
         ("error", row.error),
+        ("pending", row.awaited),
         ("part of", row.parent.map(|parent| parent.to_string())),
     ];
     for (name, fact) in facts {

@@ -108,14 +108,15 @@ impl TasksCommand {
 
 fn cells(row: &ObservedTask) -> [String; 6] {
     let exit = row.exit_code.filter(|code| *code != 0);
-    let error = row.error.as_ref().map(|error| format!(" ({error})"));
+    let remark = row.error.as_ref().or(row.awaited.as_ref());
+    let remark = remark.map(|remark| format!(" ({remark})"));
     [
         row.id.to_string(),
         row.status.to_string(),
         row.alias.clone(),
         when(row),
         exit.map(|code| format!("exit {code}")).unwrap_or_default(),
-        format!("{}{}", row.command, error.unwrap_or_default()),
+        format!("{}{}", row.command, remark.unwrap_or_default()),
     ]
 }
 

@@ -287,6 +287,12 @@ impl Job {
         remote.life().into()
     }
 
+    /// The yes that it waits for, and the command that gives it.
+    pub fn awaited_yes(&self) -> Option<String> {
+        let agreement = self.approval.as_ref().filter(|_| self.is_waiting())?;
+        Some(format!("waits for a person's yes: {}", agreement.approve))
+    }
+
     /// Returns the answer's text about a job that goes on: how far it is, and how to find it later.
     pub fn text_of_live(&self, so_far: &SoFar) -> String {
         let time = brief(self.created_at.elapsed());

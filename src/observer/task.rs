@@ -41,6 +41,9 @@ pub struct ObservedTask {
     /// The reason for which it did not end well, if that is not its exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The yes that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaited: Option<String>,
     /// The task on several servers that started it on one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<JobId>,
@@ -67,6 +70,7 @@ impl ObservedTask {
             duration: job.duration,
             exit_code: job.exit_code(),
             error: error.map(|error| shown(error, TEXT)),
+            awaited: job.awaited_yes(),
             parent: job.parent.clone(),
             is_question: job.is_question(),
             depends_on: (job.status.is_live() && !job.outlives_its_process())

@@ -137,7 +137,10 @@ impl TaskFacts {
             results: results(job),
             failed_files: failed_files(job),
             reminder: job.due().map(text_of_due),
-            waits_for: app.waits_for(job).filter(|_| job.status.is_live()),
+            waits_for: app
+                .waits_for(job)
+                .or_else(|| job.awaited_yes())
+                .filter(|_| job.status.is_live()),
             output,
             stderr,
             whole: (!is_all || !is_all_of_stderr).then_some(whole),

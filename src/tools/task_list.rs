@@ -93,6 +93,9 @@ struct TaskRow {
     new: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reminder: Option<String>,
+    /// The yes that it waits for. It is told in the text.
+    #[serde(skip)]
+    awaited: Option<String>,
 }
 
 impl ListTasks {
@@ -183,13 +186,15 @@ impl TaskRow {
                 .map(|error| beginning(error, ERROR).into_owned()),
             new: is_new.then_some(true),
             reminder: job.due().map(text_of_due),
+            awaited: job.awaited_yes(),
         }
     }
 
     fn row(&self) -> [String; 6] {
         let new = if self.new.is_some() { " (new)" } else { "" };
         let exit = self.exit_code.filter(|code| *code != 0);
-        let error = self.error.as_ref().map(|error| format!(" ({error})"));
+        let remark = self.error.as_ref().or(self.awaited.as_ref());
+        let remark = remark.map(|remark| format!(" ({remark})"));
         let reminder = self.reminder.as_deref().map(|due| format!("[{due}] "));
         [
             self.id.clone(),
@@ -201,7 +206,7 @@ impl TaskRow {
                 "{}{}{}",
                 reminder.unwrap_or_default(),
                 beginning(&self.cmd, COMMAND_IN_LINE),
-                error.unwrap_or_default()
+                remark.unwrap_or_default()
             ),
         ]
     }
