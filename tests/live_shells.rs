@@ -322,6 +322,12 @@ async fn a_shell_takes_no_place_of_commands_and_secrets_are_masked() {
     shell.press("ctrl-c").await;
     let shown = shell.type_in("echo \"$V\" Zq7-s3cret-of-shells").await;
     shown.has(&json!({"output": "it's \\ here ***"}));
+    // So is one that is typed where it is asked for, though it is no stored one.
+    shell
+        .type_in("read -r -s -p 'Password: ' V; echo; echo \"got $V\"")
+        .await;
+    let shown = shell.type_in("Zq8-typed-s3cret").await;
+    shown.has(&json!({"output": "got ***"}));
     let stats = client.call("pool_stats", json!({})).await.ok();
     assert_eq!(stats.facts()["shells"][0]["shell"], "shell");
     assert_eq!(stats.facts()["byServer"]["web1"]["inUse"], 0);

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::random;
 use crate::secret::hide_of;
+use crate::ssh::prompt::secrecy::asks_for_secret;
 use crate::ssh::{Pool, TerminalEnd, TerminalRequest, TerminalSession, TerminalState};
 use crate::sync::lock;
 use crate::terminal::{DisplayShape, ShownText};
@@ -374,6 +375,12 @@ impl LiveShell {
         facts
             .map(|(name, value)| (name.to_owned(), value.as_str().into()))
             .collect()
+    }
+
+    /// Returns whether it waits at a prompt for a secret.
+    pub(super) fn asks_for_secret(&self) -> bool {
+        let prompt = self.session.look(|state| state.display.line_at_cursor());
+        asks_for_secret(&prompt)
     }
 
     /// The shell as callers see it.

@@ -161,6 +161,12 @@ impl OpenShells {
         live.values().map(|shell| shell.report()).collect()
     }
 
+    /// Returns whether a shell waits at a prompt for a secret.
+    pub fn asks_for_secret(&self, name: &str) -> bool {
+        let shell = lock(&self.0.live).get(name).cloned();
+        shell.is_some_and(|shell| shell.asks_for_secret())
+    }
+
     /// The alias of the server on which a shell is open.
     pub fn server_of(&self, name: &str) -> Option<String> {
         let live = lock(&self.0.live);

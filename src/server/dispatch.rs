@@ -54,7 +54,7 @@ impl Handler {
             access: declaration.access,
             access_now: declaration.access_of(arguments),
             arguments: known_arguments(tool, arguments).into(),
-            secrets: self.tools.secrets(&tool.name),
+            secrets: self.tools.secrets_of_call(&self.app, &tool.name, arguments),
             returns_data: tool.output_schema.is_some(),
         }
     }

@@ -41,7 +41,8 @@ impl Tools {
             Ok(person) => person,
             Err(error) => return Some(Err(error)),
         };
-        let shown = self.shown_arguments(&context.name, &arguments);
+        let secrets = self.secrets_of_call(app, &context.name, Some(&arguments));
+        let shown = shown_arguments(&arguments, &secrets);
         let question = Confirmation {
             text: format!("Let `{}` do this: {shown}? Rule: {rule}", context.name),
             if_unasked: IfUnasked::Wait,
@@ -52,18 +53,18 @@ impl Tools {
             Err(error) => Some(error.into_call_tool_result()),
         }
     }
+}
 
-    /// The arguments without their secrets.
-    fn shown_arguments(&self, name: &str, arguments: &JsonObject) -> String {
-        let (mut shown, secrets) = (arguments.clone(), self.secrets(name));
-        for (name, value) in &mut shown {
-            if secrets.contains(name) && !value.is_null() {
-                *value = MASK.into();
-            }
+/// The arguments without their secrets.
+fn shown_arguments(arguments: &JsonObject, secrets: &[String]) -> String {
+    let mut shown = arguments.clone();
+    for (name, value) in &mut shown {
+        if secrets.contains(name) && !value.is_null() {
+            *value = MASK.into();
         }
-        let shown = Value::Object(shown).to_string();
-        beginning(&shown, LONGEST_ARGUMENTS).into_owned()
     }
+    let shown = Value::Object(shown).to_string();
+    beginning(&shown, LONGEST_ARGUMENTS).into_owned()
 }
 
 /// The rule by which a person is asked before this call.

@@ -1,18 +1,21 @@
 //! Shells that stay open.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::rmcp::model::JsonObject;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, NumberOfSeconds, Parameters, ProgressSource};
+use super::{Call, NumberOfSeconds, Parameters, ProgressSource, Tools};
 use crate::app::{App, PendingWork};
 use crate::error::Error;
 use crate::guard::Access;
 use crate::live_shell::{ShellAnswer, ShellInput, ShellRequest};
 use crate::reply::Reply;
+use crate::secret::remember;
 use crate::terminal::TerminalKey;
 
 /// The key that ends a line.
@@ -116,6 +119,36 @@ impl App {
     fn longest_shell_wait(&self, asked: Option<NumberOfSeconds>) -> Duration {
         let most = self.config().sync_timeout;
         asked.map_or(most, |asked| asked.duration().min(most))
+    }
+}
+
+/// The tool that types, and its parameter for that.
+const TYPES: (&str, &str) = ("shell_send", "input");
+
+impl Tools {
+    /// The names of the arguments of a call that hold secrets: also of one that types at a prompt for a password.
+    pub(crate) fn secrets_of_call(
+        &self,
+        app: &App,
+        tool: &str,
+        arguments: Option<&JsonObject>,
+    ) -> Arc<[String]> {
+        let secrets = self.secrets(tool);
+        let (typing_tool, parameter) = TYPES;
+        let given = |name: &str| arguments?.get(name)?.as_str();
+        let shell = given("shell").filter(|_| tool == typing_tool);
+        if !shell.is_some_and(|shell| app.shells().asks_for_secret(shell)) {
+            return secrets;
+        }
+        // The server may show it later.
+        if let Some(secret) = given(parameter) {
+            remember(secret);
+        }
+        secrets
+            .iter()
+            .cloned()
+            .chain([parameter.to_owned()])
+            .collect()
     }
 }
 
