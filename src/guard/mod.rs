@@ -20,9 +20,9 @@ use crate::held::Holds;
 use crate::policy::{Pattern, Refusal};
 use crate::sftp::{Roots, WriteCheck};
 use crate::shell::quote;
-use crate::ssh::Pool;
-use crate::store::DataDirectory;
-use crate::store::servers::Servers;
+use crate::ssh::{Endpoint, Pool};
+use crate::store::servers::{Server, Servers};
+use crate::store::{CatalogueView, DataDirectory};
 
 pub use access::Access;
 pub use asking::{AccessMode, WantedWork};
@@ -63,6 +63,21 @@ impl Guard {
         };
         guard.remember_read_only();
         guard
+    }
+
+    /// The other entries that lead to the place of a server, as far as entries tell.
+    fn others_at<'v>(
+        &self,
+        servers: &'v CatalogueView<'_, Server>,
+        alias: &str,
+        server: &Server,
+    ) -> impl Iterator<Item = (&'v String, Server)> {
+        let place = Endpoint::configured(server, &self.servers);
+        servers.all().filter_map(move |(other, server)| {
+            let server = server.filter(|_| other != alias && place.is_some())?;
+            let leads_there = Endpoint::configured(&server, &self.servers) == place;
+            leads_there.then_some((other, server))
+        })
     }
 
     /// The same guard with other rules for commands: these are refused, and nothing else.

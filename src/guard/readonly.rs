@@ -40,17 +40,11 @@ impl Guard {
 
     /// The other aliases of the place of a read-only server, which may be changed under none of them.
     pub fn also_read_only(&self, alias: &str, server: &Server) -> Result<Vec<String>, Error> {
-        let here = Endpoint::configured(server, &self.servers);
-        let (Some(true), Some(here)) = (server.readonly, here) else {
+        if server.readonly != Some(true) {
             return Ok(Vec::new());
-        };
+        }
         let servers = self.servers.view()?;
-        let leads_here = |other: &Server| {
-            Endpoint::configured(other, &self.servers).is_some_and(|there| there == here)
-        };
-        let others = servers
-            .all()
-            .filter(|(name, other)| *name != alias && other.as_ref().is_some_and(leads_here));
+        let others = self.others_at(&servers, alias, server);
         Ok(others.map(|(name, _)| name.to_owned()).collect())
     }
 

@@ -476,13 +476,12 @@ impl App {
         server: Server,
     ) -> Result<StoredServer, Error> {
         self.pool().check_route(&alias, &server)?;
-        let (way, notes) = if server.ssh_config_host.is_some() {
+        let (way, mut notes) = if server.ssh_config_host.is_some() {
             let (way, notes) = self.pool().route(&alias, &server).await?;
             (Some(way), notes)
         } else {
             (None, Vec::new())
         };
-        let mut notes = notes;
         let others = self.guard().also_read_only(&alias, &server)?;
         if !others.is_empty() {
             let others = others.join("`, `");

@@ -18,7 +18,6 @@ use chrono::Local;
 
 use super::Guard;
 use crate::error::Error;
-use crate::ssh::Endpoint;
 pub use rules::AccessMode;
 pub(super) use rules::AskingRules;
 use servers::ServerNames;
@@ -110,16 +109,10 @@ impl Guard {
     fn names_of(&self, alias: &str) -> Result<ServerNames, Error> {
         let servers = self.servers.view()?;
         let here = servers.get(alias)?;
-        let place = Endpoint::configured(&here, &self.servers);
         let mut names = ServerNames::default();
         names.add(alias, here.tags());
-        for (other, server) in servers.all() {
-            let Some(server) = server.filter(|_| other != alias) else {
-                continue;
-            };
-            if place.is_some() && Endpoint::configured(&server, &self.servers) == place {
-                names.add(other, server.tags());
-            }
+        for (other, server) in self.others_at(&servers, alias, &here) {
+            names.add(other, server.tags());
         }
         Ok(names)
     }
