@@ -110,11 +110,11 @@ impl GatedCall {
 
     /// Has the trail tell how a task ends that goes on after this call.
     fn follow(&self, app: &App, call: String, task: JobId) {
-        let (app, alias) = (app.clone(), self.alias().map(ToOwned::to_owned));
+        let app = app.clone();
         let call = LongCall {
             call,
             tool: self.name.clone(),
-            alias: alias.clone(),
+            alias: self.alias().map(ToOwned::to_owned),
         };
         tokio::spawn(async move {
             // Of a task that another process goes on with, that one tells.
@@ -124,7 +124,8 @@ impl GatedCall {
             if job.status.is_live() {
                 return;
             }
-            let host_key = alias.and_then(|alias| app.pool().host_key(&alias));
+            let alias = call.alias.as_deref();
+            let host_key = alias.and_then(|alias| app.pool().host_key(alias));
             let (calls, outcome) = (Arc::clone(app.calls()), outcome_of(&job));
             let finish = move || calls.finish(&call, outcome, host_key);
             if let Err(error) = app.audit_turn().run(finish).await {

@@ -5,6 +5,7 @@ use super::result::result_of;
 use super::{Remote, Sequence};
 use crate::error::Error;
 use crate::job::ending::Ending;
+use crate::job::kind::command::CommandOutcome;
 use crate::job::kind::context::{Context, limit_of};
 use crate::job::outputs::Streams;
 use crate::ssh::ExitOutcome;
@@ -67,8 +68,7 @@ impl Sequence {
             }
         }
         let SequenceOutcome {
-            printed,
-            exit,
+            command: CommandOutcome { printed, exit },
             steps,
             ..
         } = &mut outcome;

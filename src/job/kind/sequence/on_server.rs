@@ -9,6 +9,7 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::job::ending::Ending;
 use crate::job::kind::Outcome;
+use crate::job::kind::command::CommandOutcome;
 use crate::job::kind::context::{Context, JobStart, limit_of};
 use crate::job::kind::detached::follow::{Followed, close, follow};
 use crate::job::kind::detached::start::{Started, run_attached, start};
@@ -27,7 +28,7 @@ impl Sequence {
             _ => SequenceOutcome::default(),
         };
         if context.start == JobStart::Fresh {
-            outcome.printed.encoding = context.note_encoding();
+            outcome.command.printed.encoding = context.note_encoding();
             match self.start(context, &mut outcome).await {
                 Ok(Started::OnServer) => {}
                 Ok(Started::Refused(error)) if self.or_attached => {
@@ -92,8 +93,7 @@ impl Sequence {
             });
         };
         let SequenceOutcome {
-            printed,
-            exit,
+            command: CommandOutcome { printed, exit },
             steps,
             remote,
         } = outcome;

@@ -21,12 +21,9 @@ const BUDGET: usize = HEAD + TAIL;
 /// The outcome of a sequence.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SequenceOutcome {
-    /// The output of all steps.
+    /// The output of all steps, and the end of the last one.
     #[serde(flatten)]
-    pub printed: Printed,
-    /// The end of the last step.
-    #[serde(flatten)]
-    pub exit: Exit,
+    pub command: CommandOutcome,
     /// The outcomes of the steps.
     #[serde(flatten)]
     pub steps: Steps,
@@ -53,23 +50,22 @@ pub struct Steps {
 impl Results for SequenceOutcome {
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
         Ok(Self {
-            printed: take(record)?,
-            exit: take(record)?,
+            command: Results::take(record)?,
             steps: take(record)?,
             remote: take(record)?,
         })
     }
 
     fn printed(&self) -> Option<&Printed> {
-        Some(&self.printed)
+        self.command.printed()
     }
 
     fn exit(&self) -> Option<&Exit> {
-        Some(&self.exit)
+        self.command.exit()
     }
 
     fn printed_mut(&mut self) -> Option<&mut Printed> {
-        Some(&mut self.printed)
+        self.command.printed_mut()
     }
 
     fn progress(&self) -> Option<String> {
@@ -91,11 +87,11 @@ impl Results for SequenceOutcome {
             let error = result.error.as_mut();
             error.into_iter().chain([&mut result.command])
         });
-        steps.chain(&mut self.printed.output).collect()
+        steps.chain(self.command.texts()).collect()
     }
 
     fn shorten(&mut self) {
-        self.printed.shorten();
+        self.command.printed.shorten();
         self.outputs_of_steps().into_iter().for_each(shorten);
     }
 
@@ -122,21 +118,12 @@ impl SequenceOutcome {
             .flat_map(|step| [&mut step.output, &mut step.stderr])
             .collect()
     }
-}
 
-impl SequenceOutcome {
     /// Returns the answer's text about a sequence that has ended.
     pub(super) fn render(&self, job: &Header, shown: &ShownOutput) -> String {
-        let Self {
-            printed,
-            exit,
-            steps,
-            ..
-        } = self;
+        let Self { command, steps, .. } = self;
         let Some(results) = &steps.results else {
-            let (printed, exit) = (printed.clone(), exit.clone());
-            let command = CommandOutcome { printed, exit };
-            return command::render(job, &command, shown, LEFT_RUNNING);
+            return command::render(job, command, shown, LEFT_RUNNING);
         };
         let mut text = AnswerText::of(job, headline_of(job, self, results));
         if let Some(shell) = &steps.shell {
@@ -144,19 +131,20 @@ impl SequenceOutcome {
                 "(run by {shell}, for the login shell is not a POSIX one)"
             ));
         }
-        if let Some(prompt) = &exit.prompt {
+        if let Some(prompt) = &command.exit.prompt {
             text.note(command::no_status(prompt));
         }
-        if exit.left_running == Some(true) {
+        if command.exit.left_running == Some(true) {
             text.note(LEFT_RUNNING);
         }
         add_steps(&mut text, job, results, &shown.view);
         text.end()
     }
 }
+
 /// Returns what came of a sequence, as an answer begins.
 fn headline_of(job: &Header, outcome: &SequenceOutcome, results: &[StepResult]) -> String {
-    let headline = command::headline(job, &outcome.printed, &outcome.exit);
+    let headline = command::headline(job, &outcome.command.printed, &outcome.command.exit);
     let steps = results.len();
     match (job.status, &job.error) {
         (Status::Completed, _) if steps == 1 => format!("{headline}, 1 step"),
