@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, directory, read_json, written_by};
+use crate::helper::{Client, Fixture, Sshd, binary, directory, read_json, written_by};
 
 #[tokio::test]
 async fn a_broken_queue_is_set_aside_and_its_backup_goes_on() {
@@ -113,6 +113,26 @@ async fn two_processes_see_each_other_s_tasks() {
     );
     let waited = here.wait(&handed.facts()["id"]).await.ok();
     waited.has(&json!({"status": "completed", "output": "there"}));
+}
+
+#[tokio::test]
+async fn a_task_that_its_process_has_not_written_yet_is_found_by_others() {
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    let started = async || {
+        let mut command = binary();
+        command
+            .arg(format!("--data-dir={}", data.path().display()))
+            .env("SAVE_INTERVAL", "3600000");
+        Client::over(command).await
+    };
+    let (here, there) = (started().await, started().await);
+    there.add("web1", &fixture.server).await;
+    let ran = there
+        .call("task_exec", json!({"alias": "web1", "cmd": "echo there"}))
+        .await
+        .ok();
+    let found = here.wait(&ran.facts()["id"]).await.ok();
+    found.has(&json!({"status": "completed", "output": "there"}));
 }
 
 #[tokio::test]

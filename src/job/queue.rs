@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::header::KEPT;
 use super::history::{History, HistoryEntry};
@@ -19,7 +21,7 @@ use super::watchers::Watchers;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fs::blocking;
-use crate::store::{DataDirectory, Document, ProcessLock, Version};
+use crate::store::{DataDirectory, Document, Flag, ProcessLock, Version};
 use crate::sync::lock;
 
 const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have run, or be running still. \
@@ -28,6 +30,10 @@ const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have
 /// The reason of a task that waited for a yes and cannot be begun by another process.
 pub(super) const NOT_BEGUN: &str = "the process that waited for a person's yes is gone, and the record does not hold all that it \
     takes; nothing was done: call again";
+
+/// The time in which other processes write what they have once somebody looks for it, and that between two looks.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+const WRITTEN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The detached jobs that a process takes over, and those that wait for a person's yes.
 pub type AdoptedJobs = mpsc::UnboundedReceiver<Arc<Job>>;
@@ -145,16 +151,31 @@ impl Queue {
         }
     }
 
-    /// A job of any process.
+    /// A job of any process. Another one may have given out the ID of a job that it has not written yet, so
+    /// while there are others an unknown one is waited for.
     pub async fn get(self: &Arc<Self>, id: &JobId) -> Result<Arc<Job>, Error> {
         if let Some(job) = self.own(&self.state(), id) {
             return Ok(job);
         }
-        self.refreshed().await?;
-        match self.state().entries.get(id) {
-            Some(QueueEntry::Job(job)) => Ok(Arc::clone(job)),
-            _ => Err(Error::UnknownTask { id: id.to_string() }),
+        let deadline = Instant::now() + WRITTEN_WITHIN;
+        loop {
+            self.refreshed().await?;
+            if let Some(QueueEntry::Job(job)) = self.state().entries.get(id) {
+                return Ok(Arc::clone(job));
+            }
+            let queue = Arc::clone(self);
+            let hurry = blocking(move || Ok::<_, Error>(queue.hurry_others())).await?;
+            if hurry.is_none() || Instant::now() >= deadline {
+                return Err(Error::UnknownTask { id: id.to_string() });
+            }
+            sleep(WRITTEN_INTERVAL).await;
         }
+    }
+
+    /// Has other processes write what they have, until the flag is dropped; `None` if there are none.
+    fn hurry_others(&self) -> Option<Flag> {
+        let others = self.owner.has_company();
+        others.then(|| self.watchers.raise(self.owner.id()).ok())?
     }
 
     /// Every job of every process, newest first.

@@ -42,6 +42,11 @@ impl Watchers {
         })
     }
 
+    /// Shows that the process `owner` watches, until the flag is dropped.
+    pub(super) fn raise(&self, owner: &str) -> Result<Flag, Error> {
+        self.flags.raise(owner)
+    }
+
     /// Returns whether somebody watches. Flags of processes that were killed are taken down. Blocks.
     pub(super) fn are_there(&self) -> bool {
         let (living, dead): (Vec<_>, Vec<_>) = self
