@@ -70,6 +70,37 @@ async fn a_clear_answer_is_kept_and_one_that_never_comes_is_not_asked_for_each_t
 }
 
 #[tokio::test]
+async fn a_further_process_asks_only_a_shell_that_has_become_another() {
+    let (sshd, first, data) = behind(
+        "echo \"$SSH_ORIGINAL_COMMAND\" >>FOLDER/asked
+        if [ -e FOLDER/other ]; then echo \"% $SSH_ORIGINAL_COMMAND?\"; exit 0; fi
+        exec bash -c \"$SSH_ORIGINAL_COMMAND\"",
+    )
+    .await;
+    let probes = || {
+        let asked = std::fs::read_to_string(sshd.home("asked")).unwrap();
+        asked.lines().filter(|line| !line.contains("own")).count()
+    };
+    let another = || Client::in_process(data.path(), |_| {});
+    first.exec("web1", "echo own").await.ok();
+    let known = data.path().join("shells");
+    let is_known = || {
+        known
+            .read_dir()
+            .is_ok_and(|mut files| files.next().is_some())
+    };
+    eventually("the shell is known", is_known).await;
+    another().await.exec("web1", "echo own").await.ok();
+    assert_eq!(probes(), 1);
+    std::fs::write(sshd.home("other"), "").unwrap();
+    let third = another().await;
+    third.exec("web1", "echo own").await.ok();
+    let told = third.exec("web1", "echo own").await.ok();
+    assert_eq!(told.facts()["output"], "% echo own?", "{}", told.facts());
+    assert_eq!(probes(), 2);
+}
+
+#[tokio::test]
 async fn a_restricted_shell_runs_scripts_sequences_and_detached_commands() {
     let Some(extra) = login_shell("rbash") else {
         return;

@@ -38,6 +38,7 @@ use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::prompt::link::TerminalLink;
+use crate::ssh::script::probe::doubt_shell;
 use detached::DetachedText;
 use exit_outcome::ExitOutcome;
 use session::{CommandSession, Input, open};
@@ -163,6 +164,7 @@ impl RemoteCommand<'_> {
             (CommandText::OwnLine(line), None) => Input::Script(line),
             (CommandText::Supplied(supplied), None) => Input::Supplied(supplied),
         };
+        let lease = channel.lease();
         let mut session = CommandSession::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
         if let Some(link) = self.link {
@@ -172,8 +174,13 @@ impl RemoteCommand<'_> {
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
         let reached = session.reached();
         let (has_quit_pager, prompt) = (session.has_quit_pager(), session.prompt());
-        let has_begun = session.has_announced() || !takes_data;
+        let has_announced = session.has_announced();
+        let has_begun = has_announced || !takes_data;
         let ended = session.close(interruption, pool, self.alias).await?;
+        if shell.is_posix && !has_announced && matches!(ended, ExitOutcome::Exited(_)) {
+            doubt_shell(&pool.as_login_user(), self.alias, lease.connection()).await?;
+        }
+        drop(lease);
         if !has_begun && matches!(ended, ExitOutcome::Exited(_) | ExitOutcome::Unknown) {
             let reason = "it has no sh, which alone takes stdin, cwd, env and script";
             return Err(no_shell(self.alias, reason));

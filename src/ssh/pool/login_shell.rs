@@ -27,7 +27,7 @@ pub(in crate::ssh) struct ShellKind {
     pub(in crate::ssh) charset: Charset,
 }
 
-/// The login shell of a server. It is probed once, for it does not change.
+/// The login shell of a server. It is probed once, unless it turns out to have changed.
 #[derive(Clone, Debug, Default)]
 pub struct LoginShell(Arc<Mutex<Knowledge>>);
 
@@ -38,6 +38,8 @@ enum Knowledge {
     /// A probe is under way; all callers get its answer.
     Asking(watch::Receiver<Option<Result<ShellKind, Error>>>),
     Known(ShellKind),
+    /// As an earlier connection found it.
+    Recalled(ShellKind),
     /// It gave no clear answer: the number of times, and the time of the last.
     Unclear(u32, Instant),
 }
@@ -46,9 +48,19 @@ impl LoginShell {
     /// The kind as far as it is known without a probe.
     pub(in crate::ssh) fn known(&self) -> ShellKind {
         match &*lock(&self.0) {
-            Knowledge::Known(kind) => *kind,
+            Knowledge::Known(kind) | Knowledge::Recalled(kind) => *kind,
             _ => ShellKind::default(),
         }
+    }
+
+    /// Forgets what an earlier connection found, and returns whether it was that.
+    pub(in crate::ssh) fn doubt(&self) -> bool {
+        let mut knowledge = lock(&self.0);
+        let is_recalled = matches!(*knowledge, Knowledge::Recalled(_));
+        if is_recalled {
+            *knowledge = Knowledge::None;
+        }
+        is_recalled
     }
 
     /// The shell's kind, by a probe unless it is known. All callers meanwhile get the same answer.
@@ -62,7 +74,7 @@ impl LoginShell {
         let mut asking = {
             let mut knowledge = lock(&self.0);
             match &*knowledge {
-                Knowledge::Known(kind) => return Ok(*kind),
+                Knowledge::Known(kind) | Knowledge::Recalled(kind) => return Ok(*kind),
                 Knowledge::Unclear(times, since)
                     if *times >= MOST_UNCLEAR && since.elapsed() < SILENCE_HOLDS =>
                 {
@@ -82,6 +94,7 @@ impl LoginShell {
                         let outcome = probe.await;
                         *lock(&shell.0) = match outcome {
                             Ok(ProbeAnswer::Clear(kind)) => Knowledge::Known(kind),
+                            Ok(ProbeAnswer::Recalled(kind)) => Knowledge::Recalled(kind),
                             Ok(ProbeAnswer::Unclear) => {
                                 Knowledge::Unclear(before + 1, Instant::now())
                             }
@@ -109,6 +122,8 @@ impl LoginShell {
 pub(in crate::ssh) enum ProbeAnswer {
     /// The shell's kind.
     Clear(ShellKind),
+    /// The kind that an earlier connection found; nothing was asked.
+    Recalled(ShellKind),
     /// A text that no shell prints for it: perhaps the reason why nobody may log in at present.
     Unclear,
     /// No answer in time.
@@ -118,7 +133,7 @@ pub(in crate::ssh) enum ProbeAnswer {
 impl ProbeAnswer {
     fn kind(self) -> ShellKind {
         match self {
-            Self::Clear(kind) => kind,
+            Self::Clear(kind) | Self::Recalled(kind) => kind,
             Self::Unclear | Self::None => ShellKind::default(),
         }
     }

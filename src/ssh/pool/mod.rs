@@ -12,7 +12,7 @@
 //! | `ahead`, `kept` | channels that are kept open ahead |
 //! | `routes` | routes to servers, and tunnels through other servers |
 //! | `identity` | the server that an alias leads to |
-//! | `login_shell` | the login shell of a server |
+//! | `login_shell`, `known_shells` | the login shell of a server, and those that earlier connections found |
 //! | `tunnel` | a channel as a stream |
 //! | `forward` | channels of the callers' tunnels, in both directions |
 //! | `stats` | the pool as `pool_stats` shows it |
@@ -25,6 +25,7 @@ mod elevation;
 mod forward;
 mod identity;
 mod kept;
+mod known_shells;
 mod lease;
 mod login_shell;
 mod open;
@@ -50,6 +51,8 @@ pub use channel::OpenChannel;
 use elevation::Elevation;
 pub use elevation::SUPERUSER;
 pub(crate) use forward::{Forwarded, ForwardedChannel, ServerListener};
+use known_shells::KnownShells;
+pub(in crate::ssh) use known_shells::ShellName;
 pub(crate) use lease::ParkedSession;
 pub use lease::{ChannelPurpose, Lease};
 pub use login_shell::LoginShell;
@@ -110,6 +113,7 @@ pub(in crate::ssh) struct PoolShared {
     servers: Arc<Servers>,
     dialer: Dialer,
     ceiling: Arc<Ceiling>,
+    shells: KnownShells,
     alias_pools: Mutex<HashMap<String, Arc<AliasPool>>>,
 }
 
@@ -139,6 +143,7 @@ impl Pool {
             ),
             config,
             servers,
+            shells: KnownShells::new(data),
             alias_pools: Mutex::default(),
         });
         let pool = Self::from(shared);
@@ -155,6 +160,7 @@ impl Pool {
                 servers: Arc::clone(&self.shared.servers),
                 dialer: self.shared.dialer.clone(),
                 ceiling: Arc::clone(&self.shared.ceiling),
+                shells: self.shared.shells.clone(),
                 alias_pools: Mutex::default(),
             }),
             check: self.check.clone(),
@@ -259,6 +265,11 @@ impl Pool {
     /// The login shell of `alias`, as far as it is known.
     pub fn shell(&self, alias: &str) -> LoginShell {
         self.alias_pool(alias).shell()
+    }
+
+    /// The login shells that earlier connections found.
+    pub(in crate::ssh) fn known_shells(&self) -> KnownShells {
+        self.shared.shells.clone()
     }
 
     /// The charset of `alias`: the one set for it, or that of its login shell.

@@ -7,8 +7,10 @@ use tokio::time::timeout;
 use super::{LONGEST_ANSWER, RunError, ask, find};
 use crate::charset::Charset;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::random;
-use crate::ssh::pool::{ChannelPurpose, Pool, ProbeAnswer, ShellKind};
+use crate::ssh::connection::Connection;
+use crate::ssh::pool::{ChannelPurpose, Pool, ProbeAnswer, ShellKind, ShellName};
 
 /// The time allowed for the probe. A slower shell counts as unknown.
 const PROBE_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,11 +29,46 @@ pub(in crate::ssh) async fn shell_kind(
     pool.shell(alias).kind(probe).await
 }
 
-/// Asks the shell of `alias` for its kind.
+/// Has the next command ask for the kind of a login shell that did not do what its kind does, if that was what an
+/// earlier connection had found.
+pub(in crate::ssh) async fn doubt_shell(
+    pool: &Pool,
+    alias: &str,
+    connection: &Connection,
+) -> Result<(), Error> {
+    if !pool.shell(alias).doubt() {
+        return Ok(());
+    }
+    let (shells, name) = (pool.known_shells(), ShellName::of(alias, connection));
+    blocking(move || shells.forget(&name)).await
+}
+
+/// Looks up the kind of the shell of `alias`, and asks the shell where no earlier connection did.
 async fn probe(pool: &Pool, alias: &str, patience: Duration) -> Result<ProbeAnswer, Error> {
     if pool.server(alias)?.is_plain() {
         return Ok(ProbeAnswer::Clear(ShellKind::default()));
     }
+    let name = ShellName::of(alias, &*pool.live_connection(alias).await?);
+    let (shells, known) = (pool.known_shells(), name.clone());
+    let found = blocking(move || Ok::<_, Error>(shells.get(&known))).await?;
+    if let Some(kind) = found {
+        return Ok(ProbeAnswer::Recalled(kind));
+    }
+    let answer = ask_shell(pool, alias, patience).await?;
+    if let ProbeAnswer::Clear(kind) = answer {
+        let shells = pool.known_shells();
+        // Nobody waits for it.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = shells.put(&name, kind) {
+                tracing::warn!("{error}");
+            }
+        });
+    }
+    Ok(answer)
+}
+
+/// Asks the shell of `alias` for its kind.
+async fn ask_shell(pool: &Pool, alias: &str, patience: Duration) -> Result<ProbeAnswer, Error> {
     let token = random::hex::<4>();
     // Arithmetic on the shell's own number: other shells and devices make no sense of it. Nothing here is
     // what a restricted shell refuses.
