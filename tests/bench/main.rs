@@ -30,6 +30,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use comparison::timed;
+use process::ProcessMemory;
 use server::{Program, Server, fresh, peers};
 use sshd::{Client, Sshd};
 use table::Table;
@@ -244,11 +245,10 @@ impl Setup {
         self.table.compare(&what, rounds, all);
     }
 
-    /// The memory of each server: now, and its maximum so far.
-    fn memory(&self) -> Vec<[Option<f64>; 2]> {
+    /// The memory of each server.
+    fn memory(&self) -> Vec<Option<ProcessMemory>> {
         let ids = self.servers.iter().map(|server| server.mcp.id());
-        ids.map(|id| ["VmRSS", "VmHWM"].map(|field| process::memory(id, field)))
-            .collect()
+        ids.map(process::memory).collect()
     }
 }
 
@@ -287,10 +287,10 @@ fn near(sshd: &Sshd, place: &Path) {
     setup.table.print();
     let in_all = setup.memory();
     let figures = setup.servers.iter().zip(after_calls).zip(in_all);
-    table::print_memory(figures.map(|((server, [after_calls, _]), [_, most])| {
+    table::print_memory(figures.map(|((server, after_calls), last)| {
         (
             server.program.name,
-            [server.memory_at_rest, after_calls, most],
+            [server.memory_at_rest, after_calls, last],
         )
     }));
 }

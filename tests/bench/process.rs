@@ -27,15 +27,29 @@ fn ticks(process: &str, number: usize) -> Duration {
     TICK * ticks
 }
 
-/// A process's memory in MiB: `VmRSS`, what it has now, or `VmHWM`, the most it has had.
-pub fn memory(id: u32, field: &str) -> Option<f64> {
+/// A process's memory in MiB.
+#[derive(Clone, Copy)]
+pub struct ProcessMemory {
+    /// All that is in memory now, with pages of its program, which the system has for all that run it.
+    pub resident: f64,
+    /// The part that is its own.
+    pub own: f64,
+    /// The most that it has had.
+    pub most: f64,
+}
+
+/// The memory of a process.
+pub fn memory(id: u32) -> Option<ProcessMemory> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    let kib: f64 = line
-        .trim_start_matches(':')
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .ok()?;
-    Some(kib / 1024.0)
+    let figure = |field: &str| {
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, figure) = lines.find(|(name, _)| *name == field)?;
+        let kib: f64 = figure.trim().trim_end_matches(" kB").parse().ok()?;
+        Some(kib / 1024.0)
+    };
+    Some(ProcessMemory {
+        resident: figure("VmRSS")?,
+        own: figure("RssAnon")?,
+        most: figure("VmHWM")?,
+    })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::comparison::{Peer, timed};
 use crate::mcp::Mcp;
-use crate::process;
+use crate::process::{self, ProcessMemory};
 use crate::sshd::{self, Sshd};
 
 /// A set of names for tools and parameters.
@@ -87,7 +87,7 @@ impl Program {
     /// Starts a process. It has no connection yet.
     pub fn start(&self) -> Server {
         let mcp = Mcp::start(&self.command, &self.data);
-        let memory_at_rest = process::memory(mcp.id(), "VmRSS");
+        let memory_at_rest = process::memory(mcp.id());
         Server {
             program: self.clone(),
             mcp,
@@ -100,8 +100,8 @@ impl Program {
 pub struct Server {
     pub program: Program,
     pub mcp: Mcp,
-    /// The memory before the first call, in MiB.
-    pub memory_at_rest: Option<f64>,
+    /// The memory before the first call.
+    pub memory_at_rest: Option<ProcessMemory>,
 }
 
 impl Server {

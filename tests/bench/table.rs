@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::comparison::{self, Figures, Peer};
+use crate::process::ProcessMemory;
 
 /// The number of rounds from which a 95th percentile says something.
 const ENOUGH_FOR_95TH: usize = 20;
@@ -147,14 +148,16 @@ pub fn print_circumstances(rounds: u64) {
     );
 }
 
-/// Prints the memory of each server in MiB: at rest, after the calls, and its maximum.
-pub fn print_memory<'a>(servers: impl Iterator<Item = (&'a str, [Option<f64>; 3])>) {
-    println!("\n| memory | at rest | after the calls | most of all this |\n|---|---|---|---|");
-    for (name, figures) in servers {
-        let [rest, after, most] = figures.map(|mib| {
-            let shown = mib.map(|mib| format!("{mib:.0} MiB"));
-            shown.unwrap_or_default()
-        });
+/// Prints the memory of each server: at rest, after the calls, and in the end, with its maximum.
+pub fn print_memory<'a>(servers: impl Iterator<Item = (&'a str, [Option<ProcessMemory>; 3])>) {
+    println!("\nIn brackets without the pages of the program itself.\n");
+    println!("| memory | at rest | after the calls | most of all this |\n|---|---|---|---|");
+    for (name, [rest, after, last]) in servers {
+        let now = |memory: Option<ProcessMemory>| {
+            memory.map(|memory| format!("{:.0} MiB ({:.0})", memory.resident, memory.own))
+        };
+        let most = last.map(|memory| format!("{:.0} MiB", memory.most));
+        let [rest, after, most] = [now(rest), now(after), most].map(Option::unwrap_or_default);
         println!("| {name} | {rest} | {after} | {most} |");
     }
 }
