@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::actor::CurrentActor;
 use crate::api::Checker;
-use crate::approval::{AskedQuestions, OpenQuestions};
+use crate::approval::{AskedQuestions, OpenQuestions, missing_notifier};
 use crate::audit::{Calls, Trail};
 use crate::config::Config;
 use crate::error::Error;
@@ -91,6 +91,21 @@ impl Offline {
         })
     }
 
+    /// The things that settings name and that are not there, a sentence each.
+    pub fn absent(&self) -> Vec<String> {
+        let notifier = missing_notifier(&self.config).map(|program| {
+            format!("MCP_NOTIFY_COMMAND: there is no program `{program}`, so that it tells nobody of questions")
+        });
+        let roots = self.config.allowed_roots.iter();
+        let roots = roots.filter(|root| !root.is_dir()).map(|root| {
+            let root = root.display();
+            format!(
+                "MCP_ALLOWED_ROOTS: there is no directory `{root}`, so that nothing is moved in it"
+            )
+        });
+        notifier.into_iter().chain(roots).collect()
+    }
+
     /// Reads the stored secrets, so that they are masked in whatever is shown from now on. A keyring that
     /// waits for somebody is not waited for.
     pub async fn remember_secrets(&self) {
@@ -111,6 +126,9 @@ impl App {
             tracing::warn!("{warning}");
         }
         let offline = Offline::open(config)?;
+        for absent in offline.absent() {
+            tracing::warn!("{absent}");
+        }
         let Offline {
             config,
             data,

@@ -75,6 +75,9 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
             findings.push(trail(&data_dir));
             findings.extend(app.servers().await);
             findings.extend(app.set_aside());
+            let advice = "make it, or correct the variable";
+            let absent = app.absent().into_iter();
+            findings.extend(absent.map(|absent| Finding::bad("settings", absent, advice)));
             app.pool.close().await;
         }
         Err(error) => findings.push(Finding::of("data directory", &error)),
@@ -167,6 +170,11 @@ fn rights(directory: &Path) -> Finding {
         Err(error) => Finding::bad(
             what,
             format!("{shown}: {error}"),
+            "set MCP_DATA_DIR to a directory of yours",
+        ),
+        Ok(metadata) if !metadata.is_dir() => Finding::bad(
+            what,
+            format!("{shown} is no directory"),
             "set MCP_DATA_DIR to a directory of yours",
         ),
         Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Finding::bad(

@@ -373,3 +373,31 @@ async fn it_looks_as_a_client_starts_it() {
         assert_eq!(output.status.code(), Some(2), "{line}");
     }
 }
+
+#[tokio::test]
+async fn what_settings_name_and_is_not_there_is_told() {
+    let (data, folder) = (directory(), directory());
+    let missing = folder.path().join("missing");
+    let missing = missing.to_str().unwrap();
+    let absent = [
+        ("MCP_NOTIFY_COMMAND", missing),
+        ("MCP_ALLOWED_ROOTS", missing),
+    ];
+    let report = Report::of(data.path(), &absent).await;
+    for variable in ["MCP_NOTIFY_COMMAND", "MCP_ALLOWED_ROOTS"] {
+        let problem = format!("{variable}: there is no");
+        report.assert_bad("settings", &problem, "correct the variable");
+    }
+    assert_eq!(report.problems(), 2, "{}", report.text);
+    let present = folder.path().to_str().unwrap();
+    let there = [
+        ("MCP_NOTIFY_COMMAND", "sh -c true"),
+        ("MCP_ALLOWED_ROOTS", present),
+    ];
+    let report = Report::of(data.path(), &there).await;
+    assert_eq!(report.problems(), 0, "{}", report.text);
+    // Its rights are nobody's to change.
+    let report = Report::of(Path::new("/dev/null"), &[]).await;
+    report.assert_bad("data directory", "is no directory", "set MCP_DATA_DIR");
+    assert!(!report.text.contains("chmod"), "{}", report.text);
+}

@@ -123,6 +123,73 @@ async fn a_timeout_keeps_the_output_and_stops_the_command() {
 }
 
 #[tokio::test]
+async fn a_program_that_draws_on_a_screen_is_sent_to_a_shell() {
+    let fixture = Fixture::embedded().await;
+    crate::helper::program(fixture.there("").as_path(), "vim", "sleep 20");
+    let cmd = format!("PATH={}:$PATH vim /etc/hosts", fixture.remote(""));
+    let arguments = json!({"alias": "web1", "cmd": cmd, "timeout": 0.3});
+    let late = fixture.client.call("task_exec", arguments).await;
+    let hint = late.error("COMMAND_TIMEOUT")["details"]["hint"].to_string();
+    assert!(
+        hint.contains("`vim` waits for keys") && hint.contains("shell_open"),
+        "{hint}"
+    );
+    let arguments = json!({"alias": "web1", "cmd": "sleep 20", "timeout": 0.3});
+    let late = fixture.client.call("task_exec", arguments).await;
+    let hint = late.error("COMMAND_TIMEOUT")["details"]["hint"].to_string();
+    assert!(!hint.contains("shell_open"), "{hint}");
+}
+
+#[tokio::test]
+async fn a_running_task_shows_as_many_last_lines_as_are_wanted() {
+    let fixture = Fixture::embedded().await;
+    let handed = fixture.background("seq 12; sleep 20").await;
+    let id = handed.facts()["id"].clone();
+    let seen = json!({"id": id, "until": "^12$", "timeout": 20, "tail": 8});
+    let waited = fixture.client.call("task_wait", seen).await.ok();
+    let text = waited.text();
+    assert!(text.ends_with("---\n5\n6\n7\n8\n9\n10\n11\n12"), "{text}");
+    let few = json!({"id": id, "timeout": 0.1});
+    let waited = fixture.client.call("task_wait", few).await.ok();
+    assert!(
+        waited.text().ends_with("---\n8\n9\n10\n11\n12"),
+        "{}",
+        waited.text()
+    );
+    fixture
+        .client
+        .call("task_cancel", json!({"id": id}))
+        .await
+        .ok();
+}
+
+#[tokio::test]
+async fn an_upload_among_the_kernel_s_files_says_what_sets_them() {
+    let sshd = Sshd::start();
+    let (data, local) = (directory(), directory());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("web1")).await;
+    let file = local.path().join("file");
+    std::fs::write(&file, "1").unwrap();
+    let remote = "/proc/no-such-file";
+    let upload = json!({"alias": "web1", "direction": "upload", "local": file.to_str().unwrap(), "remote": remote});
+    let failed = client.call("task_transfer", upload).await;
+    let failed = failed.error("TRANSFER_FAILED");
+    let hint = failed["details"]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("/proc") && hint.contains("task_exec"),
+        "{failed}"
+    );
+    let write = json!({"alias": "web1", "path": remote, "content": "1"});
+    let failed = client.call("file_write", write).await;
+    assert!(
+        failed.is_error() && failed.text().contains("/sys and /dev"),
+        "{}",
+        failed.text()
+    );
+}
+
+#[tokio::test]
 async fn a_child_left_in_the_background_does_not_hold_the_call() {
     let sshd = Sshd::start();
     let data = directory();

@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// Files that mask secrets. The table in `src/secret/mod.rs` says what each masks.
 const MASKING: &[&str] = &[
-    "audit/entry",
+    "audit/redacted",
     "doctor",
     "fleet/targets",
     "job/kind",
@@ -40,6 +40,7 @@ const MASKS: &[&str] = &[
     "hide_in_of",
     "hide_of",
     "redacted",
+    "without_passwords",
 ];
 
 /// Modules that work with local files, each with the reason. Everything else keeps its data by `store`, and

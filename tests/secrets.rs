@@ -264,15 +264,14 @@ impl Fixture<LeakyServer, ()> {
             .tool("task_cancel", json!({"id": again.facts()["id"]}))
             .await
             .ok();
-        // A command that was not recorded whole cannot be run again.
+        // A command that was not recorded whole is kept encrypted, and run again.
         let failing = json!({"alias": "web1", "cmd": format!("echo {told}; exit 3")});
         let failed = server.tool("task_exec", failing).await.ok();
         let ended = json!({"id": failed.facts()["id"]});
         server.tool("task_wait", ended).await.ok();
-        let refused = server
-            .tool("task_retry", json!({"id": failed.facts()["id"]}))
-            .await;
-        refused.error("NOT_RETRYABLE");
+        let again = json!({"id": failed.facts()["id"]});
+        let again = server.tool("task_retry", again).await.ok();
+        again.has(&json!({"exitCode": 3}));
     }
 
     /// Killed in the middle: what ran there is retried, what is detached is gone on with.

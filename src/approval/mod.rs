@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use asked::AskedQuestions;
 pub use command::{AnswerError, answer, confirm, forget, list, record};
-pub use notify::notify;
+pub use notify::{missing_notifier, notify};
 pub use open::{OpenQuestions, Standing};
 pub use question::{PersonAnswer, PersonQuestion};
 

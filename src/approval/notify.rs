@@ -1,5 +1,7 @@
 //! The command that tells a person of a question: a notice on the desktop or the phone.
 
+use std::env::consts::EXE_SUFFIX;
+use std::path::{MAIN_SEPARATOR, Path};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -48,6 +50,21 @@ pub fn notify(config: &Config, title: &str, text: &str) {
             Err(_) => tracing::warn!("MCP_NOTIFY_COMMAND took more than 10 s and was stopped"),
         }
     });
+}
+
+/// The program of `MCP_NOTIFY_COMMAND`, if it is not there.
+pub fn missing_notifier(config: &Config) -> Option<String> {
+    let words = words_to_run(config.notify_command.as_deref()?);
+    let program = words.into_iter().next()?;
+    let is_there = if program.contains(MAIN_SEPARATOR) {
+        Path::new(&program).is_file()
+    } else {
+        let directories = std::env::var_os("PATH").unwrap_or_default();
+        let names = [program.clone(), format!("{program}{EXE_SUFFIX}")];
+        std::env::split_paths(&directories)
+            .any(|directory| names.iter().any(|name| directory.join(name).is_file()))
+    };
+    (!is_there).then_some(program)
 }
 
 /// The words of a command that is run without a shell: quotes and backslashes as in one, and `~` at the beginning.

@@ -7,22 +7,11 @@ use serde_json::{Map, Value};
 
 use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
+use super::redacted::redacted;
 use super::responses::ResponsesDigest;
 use crate::actor::Actor;
-use crate::secret::{MASK, hide_in_of, masked_host, shown_address};
 use crate::ssh::SUPERUSER;
-use crate::ssh::target::written::is_private_key;
 use crate::time::{Timestamp, millis};
-
-/// Arguments that name something. A common word in them is not masked, even if some server's secret is the same.
-const NAMES: &[&str] = &[
-    "alias",
-    "server_alias",
-    "host",
-    "user",
-    "jump",
-    "sshConfigHost",
-];
 
 /// The most servers of a call that its lines name: a line has a bound.
 pub const SERVERS: usize = 500;
@@ -250,41 +239,6 @@ impl CallOutcome {
     }
 }
 
-/// The arguments with their secrets masked.
-fn redacted(arguments: &Map<String, Value>, secrets: &[String]) -> Value {
-    let mut redacted = arguments.clone();
-    let alias = redacted.get("alias").and_then(Value::as_str);
-    let alias = alias.map(str::to_owned);
-    for (name, value) in &mut redacted {
-        if secrets.contains(name) && !value.is_null() {
-            mask(value);
-        }
-        if let (Value::String(url), "url" | "health_check_endpoint") = (&*value, name.as_str()) {
-            *value = shown_address(url).into();
-        }
-        match (&*value, name.as_str()) {
-            (Value::String(host), "host") => {
-                if let Some(masked) = masked_host(host) {
-                    *value = masked.into();
-                }
-            }
-            (Value::String(path), "keyPath") if is_private_key(path) => *value = MASK.into(),
-            _ => {}
-        }
-        let is_name = NAMES.contains(&name.as_str());
-        hide_in_of(alias.as_deref().filter(|_| !is_name), value);
-    }
-    Value::Object(redacted)
-}
-
-/// Masks every value in it. Keys stay, such as the prompts of `responses`.
-fn mask(value: &mut Value) {
-    match value {
-        Value::Object(fields) => fields.values_mut().for_each(mask),
-        other => *other = MASK.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -294,31 +248,6 @@ mod tests {
 
     fn arguments(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
-    }
-
-    #[test]
-    fn secrets_are_not_written_down() {
-        let secrets = ["password", "api_key", "responses"].map(str::to_owned);
-        let given = arguments(&json!({
-            "alias": "web1", "password": "hunter2", "api_key": null, "url": "http://u:p@h/",
-            "responses": {"Password:": "hunter2", "Go on?": "y"},
-        }));
-        for (url, shown) in [
-            ("https://h/x@y", "https://h/x@y"),
-            ("https://u@h:80", "https://***@h:80"),
-            ("https://u:p/q@h", "***"),
-            ("https://h/?token=p", "https://h/?token=***"),
-        ] {
-            let given = arguments(&json!({ "url": url }));
-            assert_eq!(redacted(&given, &secrets), json!({ "url": shown }));
-        }
-        assert_eq!(
-            redacted(&given, &secrets),
-            json!({
-                "alias": "web1", "password": "***", "api_key": null, "url": "http://***@h/",
-                "responses": {"Password:": "***", "Go on?": "***"},
-            })
-        );
     }
 
     #[test]

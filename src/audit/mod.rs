@@ -6,6 +6,7 @@
 //! | `calls` | the calls of this process, from their first line to their second |
 //! | `person` | the acts of a person outside of a session |
 //! | `entry` | the content of a line |
+//! | `redacted` | arguments without secrets, and without the texts of files |
 //! | `bounded` | arguments cut to a bounded size |
 //! | `responses` | the digest of answers to prompts |
 //! | `lines` | reading lines of any length in bounded memory |
@@ -29,6 +30,7 @@ mod entry;
 mod lines;
 mod person;
 mod recent;
+mod redacted;
 mod responses;
 mod search;
 #[cfg(test)]
@@ -39,6 +41,7 @@ mod verify;
 pub use calls::{CalledServers, Calls};
 pub use entry::{CallOutcome, LongCall, SERVERS, Traffic};
 pub use person::PersonCall;
+pub(crate) use redacted::redacted;
 pub use search::TrailCall;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};

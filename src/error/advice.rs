@@ -124,6 +124,7 @@ impl Error {
                 "see with task_exec and `ss -ltn` on the server what listens there, and whether its sshd allows forwarding"
             }
             Self::CommandTimeout { .. } => "raise the timeout, or run it with detach: true",
+            Self::File { path, .. } if is_of_kernel(path) => OF_THE_KERNEL,
             Self::File { failure, .. } => failure.hint(),
             Self::OldNotFound { .. } => {
                 "nothing was changed; give the text exactly as it stands there, without line numbers; details.nearest has the lines that resemble it"
@@ -352,6 +353,16 @@ impl Error {
             _ => Value::Null,
         }
     }
+}
+
+/// The advice on files below /proc, /sys and /dev.
+pub(crate) const OF_THE_KERNEL: &str = "what is below /proc, /sys and /dev is read in place and cannot be replaced; task_exec sets a value there, as with `tee`";
+
+/// Returns whether a file is one by which the kernel shows and takes something.
+pub(crate) fn is_of_kernel(path: &str) -> bool {
+    ["/proc/", "/sys/", "/dev/"]
+        .iter()
+        .any(|directory| path.starts_with(directory))
 }
 
 /// Returns whether a pattern was given where a path was expected.

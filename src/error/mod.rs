@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinError;
 
 use crate::host_key::Problem;
+pub(crate) use advice::{OF_THE_KERNEL, is_of_kernel};
 pub use file_failure::{FileFailure, NearestLine};
 pub use known_aliases::KnownAliases;
 pub use sudo_failure::SudoFailure;

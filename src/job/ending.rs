@@ -37,6 +37,14 @@ impl Ending {
         }
     }
 
+    /// Gives other advice on an error.
+    pub(super) fn advise(mut self, advice: String) -> Self {
+        if let Some(details) = &mut self.details {
+            details.insert("hint".to_owned(), advice.into());
+        }
+        self
+    }
+
     /// Rewords the reason.
     pub(super) fn explain(mut self, explain: impl FnOnce(&str) -> String) -> Self {
         self.error = self.error.as_deref().map(explain);

@@ -65,7 +65,7 @@ impl Jobs {
             reports.push(report);
         }
         let head = if job.status.is_live() {
-            self.text_of_live(job).await?
+            self.text_of_live(job, view).await?
         } else {
             outcome.text(job).end()
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::agreement::Agreement;
 use super::ending::Ending;
 use super::id::JobId;
-use super::kind::{Kind, Spec, hide_text};
+use super::kind::{Kind, Spec, hide_passwords, hide_text};
 use super::queue::NOT_BEGUN;
 use super::record::Job;
 use super::rehearsal::Rehearsal;
@@ -222,15 +222,7 @@ impl Jobs {
     /// Withdraws a question that needs no answer any more, and removes what was kept for it.
     async fn close_question(&self, id: &JobId) {
         self.withdraw(id.as_str()).await;
-        let (kept_work, id) = (self.kept_work().clone(), id.clone());
-        let discarded = blocking(move || {
-            kept_work.discard(&id);
-            Ok::<_, Error>(())
-        });
-        let discarded = discarded.await;
-        if let Err(error) = discarded {
-            tracing::warn!("kept work stays: {error}");
-        }
+        self.forget_work(id).await;
     }
 
     /// Takes in jobs that wait and whose process is gone, and withdraws questions of jobs that have ended. Returns whether
@@ -245,13 +237,54 @@ impl Jobs {
                 self.withdraw(id).await;
             }
         }
-        let kept_work = self.kept_work().clone();
         let any_waits = queue.iter().any(|job| job.is_waiting());
+        self.tidy_kept_work(queue).await?;
+        Ok(any_waits)
+    }
+
+    /// Removes what is kept of work that does not wait and is not retried.
+    pub(super) async fn tidy_kept_work(&self, queue: Vec<Arc<Job>>) -> Result<(), Error> {
+        let kept_work = self.kept_work().clone();
         blocking(move || {
-            kept_work.retain(|id| queue.iter().any(|job| job.id == *id && job.is_waiting()));
-            Ok(any_waits)
+            kept_work.retain(|id| {
+                let mut jobs = queue.iter();
+                jobs.any(|job| job.id == *id && (job.is_waiting() || job.may_be_retried()))
+            });
+            Ok(())
         })
         .await
+    }
+
+    /// Keeps the work of a job whose record leaves out a secret, so that it can be retried.
+    pub(super) async fn keep_for_retry(&self, job: &Job, spec: &Spec) {
+        let (kept_work, id, spec) = (self.kept_work().clone(), job.id.clone(), spec.clone());
+        if let Err(error) = blocking(move || kept_work.keep(&id, &spec)).await {
+            tracing::warn!("task {} cannot be retried: {error}", job.id);
+        }
+    }
+
+    /// Removes the work of a job that needs no retry.
+    pub(super) async fn forget_work(&self, id: &JobId) {
+        let (kept_work, id) = (self.kept_work().clone(), id.clone());
+        let discarded = blocking(move || {
+            kept_work.discard(&id);
+            Ok::<_, Error>(())
+        });
+        let discarded = discarded.await;
+        if let Err(error) = discarded {
+            tracing::warn!("kept work stays: {error}");
+        }
+    }
+
+    /// The whole work of a job whose record leaves out a secret; for one of many servers, by the job on all of them.
+    pub(super) async fn kept_for_retry(&self, job: &Job) -> Result<Option<Spec>, Error> {
+        let Some(parent) = &job.parent else {
+            return self.kept_work().read(&job.id).await;
+        };
+        match self.kept_work().read(parent).await? {
+            Some(Spec::Fleet(fleet)) => fleet.each().for_server(&job.alias).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Removes a question. One that cannot be removed expires.
@@ -268,6 +301,10 @@ fn question_about(job: &Job, spec: &Spec, difference: Option<&str>) -> PersonQue
     let kind = spec.kind();
     let servers = kind.servers(&job.alias);
     let mut details = kind.details();
+    // What becomes of a file is shown as it is, for the yes is about that.
+    if kind.file_change().is_none() {
+        hide_passwords(&mut details);
+    }
     if let Some(difference) = difference {
         details = format!("{details}\n{difference}");
     }

@@ -81,9 +81,20 @@ impl Job {
         }
     }
 
+    /// Returns whether a retry of it takes more than its record has.
+    pub(super) fn may_be_retried(&self) -> bool {
+        let is_retryable = self.status.is_live() || self.status.can_retry();
+        self.masked == Some(true) && is_retryable
+    }
+
     /// Returns the work of a retry.
     pub(super) fn again(&self) -> Result<Spec, Error> {
-        match (&self.spec, &self.outcome) {
+        self.again_by(&self.spec)
+    }
+
+    /// The same, by its whole work.
+    pub(super) fn again_by(&self, spec: &Spec) -> Result<Spec, Error> {
+        match (spec, &self.outcome) {
             (Spec::Fleet(fleet), Outcome::Fleet(outcome)) => {
                 fleet.again_where_needed(&self.id, outcome).map(Spec::from)
             }

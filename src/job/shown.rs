@@ -29,7 +29,7 @@ impl Jobs {
             return self.text_of_fleet(job, outcome, view).await.map(Some);
         }
         if job.status.is_live() {
-            return self.text_of_live(job).await.map(Some);
+            return self.text_of_live(job, view).await.map(Some);
         }
         let shown = self.shown(job, view).await?;
         let has_failed = job.failure().is_some();
@@ -102,13 +102,17 @@ impl Jobs {
     }
 
     /// The text of an answer about a job that goes on.
-    pub(super) async fn text_of_live(&self, job: &Job) -> Result<String, Error> {
-        let so_far = self.so_far(job).await?;
+    pub(super) async fn text_of_live(&self, job: &Job, view: &OutputView) -> Result<String, Error> {
+        let so_far = self.so_far(job, view).await?;
         Ok(job.text_of_live(&so_far))
     }
 
-    /// The output of a running job so far.
-    async fn so_far(&self, job: &Job) -> Result<SoFar, Error> {
+    /// The output of a running job so far: its last lines, as many as the view wants.
+    async fn so_far(&self, job: &Job, view: &OutputView) -> Result<SoFar, Error> {
+        let (lines, bytes) = match view.tail {
+            Some(lines) => (lines, view.budget()),
+            None => (LAST_LINES, LAST_BYTES),
+        };
         let mut so_far = SoFar::default();
         if job.printed().is_none() {
             return Ok(so_far);
@@ -116,7 +120,7 @@ impl Jobs {
         so_far.lines = self.lines_so_far(job).await?;
         for stream in Stream::BOTH {
             if so_far.last.is_empty() {
-                so_far.last = self.last_lines(job, stream, LAST_LINES, LAST_BYTES).await?;
+                so_far.last = self.last_lines(job, stream, lines, bytes).await?;
             }
         }
         Ok(so_far)

@@ -13,11 +13,10 @@ use crate::fs::blocking;
 use crate::held::Holds;
 use crate::monitor::Question;
 use crate::monitor::resources::{self, Figures};
-use crate::secret::{Mask, Reference, Secret, hide};
+use crate::secret::{Mask, hide};
 use crate::shell::quote;
 use crate::ssh::command::{CommandText, RemoteCommand};
 use crate::ssh::{Bound, ExitOutcome, Output};
-use crate::store::servers::Server;
 use crate::time::Timestamp;
 
 /// Servers that are asked at the same time.
@@ -28,8 +27,6 @@ const LIMIT: Duration = Duration::from_secs(20);
 const NOTICE_INTERVAL: Duration = Duration::from_millis(200);
 /// The turn of the process that samples.
 const TURN: &str = "samples.turn";
-/// The jump hosts that are followed.
-const MOST_JUMPS: usize = 8;
 
 /// Samples servers for ever, if `MCP_SAMPLE_INTERVAL` says so.
 pub async fn sample_by_setting(app: &App) {
@@ -71,13 +68,11 @@ async fn sample_all(offline: &Offline, interval: Duration) -> Result<(), Error> 
     };
     let holds = Arc::new(Holds::of(&offline.data));
     let servers = offline.servers.list()?;
-    let due = servers.into_iter().filter(|(alias, server)| {
-        is_due(alias) && needs_nobody(offline, server) && holds.check(Some(alias)).is_ok()
-    });
-    let answers = stream::iter(due.collect::<Vec<_>>()).map(|(alias, _)| async {
-        // A key that nobody has seen is for a person, too.
-        let is_known = offline.pool.knows_host_keys(&alias).await;
-        if !is_known.unwrap_or(false) {
+    let aliases = servers.into_iter().map(|(alias, _)| alias);
+    let due = aliases.filter(|alias| is_due(alias) && holds.check(Some(alias)).is_ok());
+    let answers = stream::iter(due.collect::<Vec<_>>()).map(|alias| async {
+        let asks_nobody = offline.pool.logs_in_unattended(&alias).await;
+        if !asks_nobody.unwrap_or(false) {
             return None;
         }
         let answer = ask(offline, &alias).await;
@@ -94,35 +89,6 @@ async fn sample_all(offline: &Offline, interval: Duration) -> Result<(), Error> 
         samples.keep(answers, |alias| servers.has(alias).unwrap_or(true))
     })
     .await
-}
-
-/// Returns whether a login asks no person: not for a code, an answer, a secret that a command fetches, or a key that
-/// somebody has to touch or allow.
-fn needs_nobody(offline: &Offline, server: &Server) -> bool {
-    let mut server = server.clone();
-    for _ in 0..MOST_JUMPS {
-        let is_quiet = server.has_credentials()
-            && server.totp_secret.is_none()
-            && server.login_responses.is_none()
-            && server.agent != Some(true)
-            && !is_fetched(server.password.as_ref())
-            && !is_fetched(server.passphrase.as_ref());
-        if !is_quiet {
-            return false;
-        }
-        match server.jump.take().map(|jump| offline.servers.get(&jump)) {
-            None => return true,
-            Some(Ok(jump)) => server = jump,
-            Some(Err(_)) => return false,
-        }
-    }
-    false
-}
-
-/// Returns whether a command fetches a secret: a password manager may want to be unlocked.
-fn is_fetched(secret: Option<&Secret>) -> bool {
-    let reference = secret.and_then(Secret::reference);
-    matches!(reference, Some(Reference::Command(_)))
 }
 
 /// Asks a server. The error is a sentence.

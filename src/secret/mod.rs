@@ -13,13 +13,17 @@
 //! | in | a job's call, its errors, and other texts of its record | `job/kind` |
 //! | in | message and details of an error | `report` |
 //! | in | a line of the log | `logging` |
-//! | in | arguments of a call in the audit trail | `audit/entry` |
+//! | in | arguments of a call in the audit trail, or in a question before the call | `audit/redacted` |
 //! | out | a tool's answer | `server/gate` |
 //! | out | a resource, a prompt, a completion | `server/reading` |
 //! | out | what the terminal of an open shell shows | `live_shell/answer`, `live_shell/live` |
 //! | out | a progress notification | `tools/call` |
 //! | out | a question to the person | `tools/ask` |
 //! | out | the findings of `doctor` | `doctor` |
+//!
+//! Passwords that a call writes into a command are not known. `written` recognises them by their place in the text; they
+//! are masked in the texts of a call, which are kept and shown to others, and nowhere else: in a file, or in what a
+//! command prints, the same letters are content. The files that mask are the same.
 //!
 //! There are three more cases. `ssh/prompt` masks the answers to a command's prompts in that command's output,
 //! which may echo them. `fleet/targets` asks whether an expression for servers holds a secret: an error would quote a
@@ -42,6 +46,7 @@ mod reference;
 mod scan;
 mod vault;
 mod view;
+mod written;
 
 use std::fmt;
 
@@ -58,6 +63,7 @@ pub(crate) use redactor::{Redactor, redacted};
 pub use reference::{LONGEST, Reference};
 pub(crate) use scan::Finder;
 pub use vault::Vault;
+pub use written::{hide_in_arguments, names_secret, reads_password, without_passwords};
 
 /// A password, passphrase or token as a file or a caller gives it: in clear text, encrypted, or as a
 /// [`Reference`]. `Debug` prints `***`; [`Vault::reveal`] returns the clear text.

@@ -6,7 +6,7 @@
 //! | [`syntax`], [`parse`] | the tree of a text's commands, and the parser that makes it |
 //! | [`argument`], [`options`] | the arguments of programs, as far as the text tells them, and the options among them |
 //! | [`wrapper`] | commands that run the command behind them: `sudo`, `env`, `nice` |
-//! | [`streaming`], [`background`] | commands that never end, and processes that outlive their command |
+//! | [`streaming`], [`screen`], [`background`] | commands that never end, that draw on a screen, and processes that outlive their command |
 //! | [`reading`], [`usual`] | commands that only read; the form by which a command is remembered |
 //! | [`mod@quote`] | quoting of a word |
 
@@ -16,6 +16,7 @@ pub(crate) mod options;
 pub(crate) mod parse;
 mod quote;
 mod reading;
+mod screen;
 mod streaming;
 pub(crate) mod syntax;
 mod usual;
@@ -24,6 +25,7 @@ pub(crate) mod wrapper;
 pub(crate) use background::leaves_behind;
 pub(crate) use quote::{quote, quote_to_type};
 pub(crate) use reading::only_reads;
+pub(crate) use screen::screen_program;
 pub(crate) use streaming::is_streaming;
 pub(crate) use usual::{usual_form, usual_in_words};
 

@@ -11,9 +11,9 @@ use super::declared::AskingTime;
 use super::shells::key_may_act;
 use super::{Confirmation, Declaration, IfUnasked, Person, Tools};
 use crate::app::App;
+use crate::audit::redacted;
 use crate::error::Error;
 use crate::guard::{Guard, WantedWork};
-use crate::secret::MASK;
 use crate::shell::only_reads;
 use crate::text::beginning;
 
@@ -57,13 +57,7 @@ impl Tools {
 
 /// The arguments without their secrets.
 fn shown_arguments(arguments: &JsonObject, secrets: &[String]) -> String {
-    let mut shown = arguments.clone();
-    for (name, value) in &mut shown {
-        if secrets.contains(name) && !value.is_null() {
-            *value = MASK.into();
-        }
-    }
-    let shown = Value::Object(shown).to_string();
+    let shown = redacted(arguments, secrets).to_string();
     beginning(&shown, LONGEST_ARGUMENTS).into_owned()
 }
 

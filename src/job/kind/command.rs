@@ -15,7 +15,7 @@ use crate::job::header::Header;
 use crate::job::outputs::Streams;
 use crate::job::printed::Printed;
 use crate::job::status::Status;
-use crate::shell::leaves_behind;
+use crate::shell::{leaves_behind, screen_program};
 use crate::ssh::command::{CommandText, RemoteCommand};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::{Bound, ExitOutcome};
@@ -103,6 +103,7 @@ impl Run<'_> {
     pub(super) async fn execute(self, context: &Context<'_>) -> (Ending, CommandOutcome) {
         // A terminal takes with it what was left at it, whatever that holds.
         let ends_rest = self.responder.is_some() && leaves_behind(self.text.line());
+        let screen = screen_program(self.text.line());
         let command = RemoteCommand {
             alias: &context.job.alias,
             text: self.text,
@@ -134,6 +135,11 @@ impl Run<'_> {
         let is_left = ran.has_child || ends_rest && exit.process.is_none();
         exit.left_running = is_left.then_some(true);
         exit.pager_quit = ran.has_quit_pager.then_some(true);
+        if let (Some(true), Some(program)) = (exit.timed_out, screen) {
+            ending = ending.advise(format!(
+                "`{program}` waits for keys at a terminal: start it with shell_open as `program`; a file is changed with file_edit"
+            ));
+        }
         let prompt = ran.prompt.filter(|prompt| !prompt.trim().is_empty());
         if let (Some(true), Some(prompt)) = (exit.timed_out, prompt) {
             ending = ending.explain(|error| format!("{error}; it was waiting at: {prompt}"));

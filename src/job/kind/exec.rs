@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::command::{self, CommandOutcome, LEFT_RUNNING, Run};
 use super::context::{Context, limit_of};
 use super::supplies::Supplies;
-use super::{Kind, SSH, hide_text, is_of_type, is_set};
+use super::{Kind, SSH, hide_work, is_of_type, is_set};
 use crate::device;
 use crate::error::Error;
 use crate::guard::{DeviceLack, Guard};
@@ -124,8 +124,8 @@ impl Kind for Exec {
     }
 
     fn hide_secrets(&mut self, alias: &str) -> bool {
-        let is_masked = self.supplies.hide_secrets(alias);
-        hide_text(alias, &mut self.cmd) || is_masked
+        let is_masked = self.supplies.hide_secrets(alias, &self.cmd);
+        hide_work(alias, &mut self.cmd) || is_masked
     }
 
     fn summary(&self) -> String {

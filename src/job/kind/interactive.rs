@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::command::{self, CommandOutcome, Run};
 use super::context::{Context, limit_of};
-use super::{Always, Kind, SSH, hide_text, is_of_type, is_set};
+use super::{Always, Kind, SSH, hide_work, is_of_type, is_set};
 use crate::device;
 use crate::error::Error;
 use crate::guard::{DeviceLack, Guard};
@@ -167,7 +167,7 @@ impl Kind for Interactive {
                 MASK.clone_into(answer);
             }
         }
-        hide_text(alias, &mut self.cmd)
+        hide_work(alias, &mut self.cmd)
     }
 
     fn summary(&self) -> String {

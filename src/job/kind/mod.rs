@@ -32,7 +32,7 @@ use super::printed::Printed;
 use super::stream::Stream;
 use crate::error::Error;
 use crate::guard::{DeviceLack, Guard};
-use crate::secret::hide_of;
+use crate::secret::{hide_of, without_passwords};
 use command::{CommandOutcome, Exit};
 pub use context::{ChildJobs, Context, JobStart, NewChild, OutcomeRecorder, StartedChild};
 use detached::remote::Remote;
@@ -450,6 +450,22 @@ fn is_set(record: &Map<String, Value>, flag: &str) -> bool {
 /// Masks the secrets in a text. Returns whether there were any.
 pub(super) fn hide_text(alias: &str, text: &mut String) -> bool {
     let Cow::Owned(hidden) = hide_of(Some(alias), text) else {
+        return false;
+    };
+    *text = hidden;
+    true
+}
+
+/// Masks the secrets in a text that a call wants run, also passwords that are recognised by their place. Returns whether
+/// there were any.
+fn hide_work(alias: &str, text: &mut String) -> bool {
+    let is_known = hide_text(alias, text);
+    hide_passwords(text) || is_known
+}
+
+/// Masks the passwords in a text that are recognised by their place. Returns whether there were any.
+pub(super) fn hide_passwords(text: &mut String) -> bool {
+    let Cow::Owned(hidden) = without_passwords(text) else {
         return false;
     };
     *text = hidden;

@@ -7,16 +7,16 @@ use base64::prelude::BASE64_STANDARD;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::hide_text;
+use super::hide_work;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::id::JobId;
-use crate::secret::{MASK, remember_of};
+use crate::secret::{MASK, hide_in_arguments, reads_password, remember_of};
 use crate::shell::wrapper::is_shell;
 use crate::shell::{only_reads, quote};
 use crate::ssh::command::CommandText;
 use crate::ssh::command::supplied::{ProgramInput, Supplied, SuppliedProgram};
-use crate::ssh::prompt::secrecy::asks_for_secret;
+use crate::ssh::prompt::secrecy::is_secret_variable;
 use crate::store::{SecretName, StoredSecrets};
 use crate::text::whole_characters;
 
@@ -130,7 +130,7 @@ impl Supplies {
         for (name, value) in &self.env {
             let value = match value {
                 VariableValue::Text(text) => {
-                    if asks_for_secret(name) {
+                    if is_secret_variable(name) {
                         remember_of(Some(alias), text);
                     }
                     text.clone()
@@ -239,7 +239,9 @@ impl Supplies {
             lines.push(format!("input: {} bytes in base64", coded.len()));
         }
         lines.extend(self.env.iter().map(|(name, value)| match value {
-            VariableValue::Text(text) if asks_for_secret(name) => format!("{name}={}", mask(text)),
+            VariableValue::Text(text) if is_secret_variable(name) => {
+                format!("{name}={}", mask(text))
+            }
             VariableValue::Text(text) => format!("{name}={text}"),
             VariableValue::Stored { secret } => format!("{name} = stored secret {secret}"),
         }));
@@ -293,7 +295,7 @@ impl Supplies {
     }
 
     /// Masks secrets, and leaves out what is too long for a record. Returns whether a retry would lack something.
-    pub(super) fn hide_secrets(&mut self, alias: &str) -> bool {
+    pub(super) fn hide_secrets(&mut self, alias: &str, cmd: &str) -> bool {
         for text in [&mut self.stdin, &mut self.stdin_base64, &mut self.script] {
             if text.as_ref().is_some_and(|text| text.len() > MOST_KEPT) {
                 *text = None;
@@ -303,17 +305,24 @@ impl Supplies {
         let mut is_masked = false;
         for (name, value) in &mut self.env {
             if let VariableValue::Text(text) = value
-                && asks_for_secret(name)
+                && is_secret_variable(name)
             {
                 MASK.clone_into(text);
                 is_masked = true;
             }
         }
-        if self.holds_secret_bytes(alias) {
+        let is_password = reads_password(self.script.as_deref().unwrap_or(cmd));
+        if is_password && let Some(input) = &mut self.stdin {
+            MASK.clone_into(input);
+            is_masked = true;
+        }
+        if self.stdin_base64.is_some() && is_password || self.holds_secret_bytes(alias) {
             self.stdin_base64 = None;
             self.left_out = Some(true);
+            is_masked = true;
         }
-        let hide = |is_masked, text| hide_text(alias, text) || is_masked;
+        is_masked |= hide_in_arguments(&mut self.args);
+        let hide = |is_masked, text| hide_work(alias, text) || is_masked;
         self.texts().fold(is_masked, hide)
     }
 
@@ -322,7 +331,7 @@ impl Supplies {
             return false;
         };
         let mut text = String::from_utf8_lossy(&bytes).into_owned();
-        hide_text(alias, &mut text)
+        hide_work(alias, &mut text)
     }
 
     /// Refuses to repeat what a record does not hold.
@@ -442,7 +451,7 @@ mod tests {
         };
         let value = VariableValue::Text("hunter2".to_owned());
         supplies.env.insert("DB_PASSWORD".to_owned(), value);
-        assert!(supplies.hide_secrets("web1"));
+        assert!(supplies.hide_secrets("web1", ""));
         let recorded = serde_json::to_string(&supplies).unwrap();
         assert_eq!(recorded, r#"{"env":{"DB_PASSWORD":"***"},"leftOut":true}"#);
         assert!(supplies.check_whole(&JobId::random()).is_err());

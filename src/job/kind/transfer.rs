@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::{Kind, Outcome, Results, SFTP, is_of_type};
-use crate::error::{Error, FailedFile, Stopped};
+use crate::error::{Error, FailedFile, OF_THE_KERNEL, Stopped, is_of_kernel};
 use crate::guard::Guard;
 use crate::job::answer::{AnswerText, ShownOutput};
 use crate::job::ending::Ending;
@@ -342,7 +342,14 @@ impl Transfer {
             refusal.into()
         } else if came_off == 0 {
             let failed = summary.failed;
-            Error::Transfer { failed }.into()
+            let ending = Ending::from(Error::Transfer { failed });
+            let mut entries = self.0.entries.iter();
+            let is_upload = self.0.direction != Direction::Download;
+            if is_upload && entries.any(|entry| is_of_kernel(&entry.remote)) {
+                ending.advise(OF_THE_KERNEL.to_owned())
+            } else {
+                ending
+            }
         } else {
             let what = match &summary.plan {
                 Some(_) => format!("{failures} could not be copied or deleted"),

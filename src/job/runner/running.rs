@@ -124,6 +124,13 @@ impl Jobs {
         let mut job = job.clone();
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
+        // A parent keeps the work of its children.
+        let is_kept = start == JobStart::Fresh && job.masked == Some(true) && job.parent.is_none();
+        let keeping = is_kept.then(|| {
+            let (jobs, job, spec) = (self.clone(), job.clone(), spec.clone());
+            // A keyring may take its time, and the work need not wait for it.
+            tokio::spawn(async move { jobs.keep_for_retry(&job, &spec).await })
+        });
         let started = Instant::now();
         match self.pools(&job, spec, start, stop).await {
             Ok(pools) => {
@@ -141,6 +148,15 @@ impl Jobs {
         };
         job.took(duration);
         let stands = self.0.queue.put(job.shortened());
+        if job.masked == Some(true) && job.parent.is_none() && !stands.status.can_retry() {
+            let (jobs, id) = (self.clone(), job.id.clone());
+            tokio::spawn(async move {
+                if let Some(keeping) = keeping {
+                    let _ = keeping.await;
+                }
+                jobs.forget_work(&id).await;
+            });
+        }
         // The queue's record counts: a job that was given up already ends by that, and not by this outcome.
         let (id, alias, status) = (&stands.id, &stands.alias, stands.status);
         if let Some(error) = &stands.error {

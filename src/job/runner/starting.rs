@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::guard::DeviceLack;
 use crate::job::header::Header;
 use crate::job::id::JobId;
-use crate::job::kind::{JobStart, Spec, hide_text};
+use crate::job::kind::{JobStart, Spec, hide_passwords, hide_text};
 use crate::job::record::Job;
 
 impl Jobs {
@@ -35,14 +35,18 @@ impl Jobs {
                 reason: format!("it is {}", earlier.status),
             });
         }
-        let spec = earlier.again()?;
+        let kept = match earlier.masked {
+            Some(true) => self.kept_for_retry(&earlier).await?,
+            _ => None,
+        };
+        let spec = earlier.again_by(kept.as_ref().unwrap_or(&earlier.spec))?;
         if earlier.retry_count >= earlier.max_retries {
             return Err(Error::RetryLimit {
                 id: id.to_string(),
                 retries: earlier.retry_count,
             });
         }
-        if earlier.masked == Some(true) {
+        if earlier.masked == Some(true) && kept.is_none() {
             return Err(Error::NotRetryable {
                 id: id.to_string(),
                 reason: "its record does not hold the secret in its command".to_owned(),
@@ -72,6 +76,7 @@ impl Jobs {
         let Header { alias, reason, .. } = &mut job.header;
         if let Some(reason) = reason {
             hide_text(alias, reason);
+            hide_passwords(reason);
         }
         let rule = self.rule_before(&job, &spec)?;
         job.approval = rule.map(|rule| self.agreement_by(&job, rule));

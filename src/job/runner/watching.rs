@@ -97,6 +97,9 @@ impl Jobs {
         let swept = match self.0.queue.list().await {
             Ok(jobs) => {
                 let outputs = Arc::clone(&self.0.outputs);
+                if let Err(error) = self.tidy_kept_work(jobs.clone()).await {
+                    tracing::warn!("kept work was not tidied: {error}");
+                }
                 blocking(move || outputs.sweep(jobs.iter().map(|job| &job.header))).await
             }
             Err(error) => Err(error),

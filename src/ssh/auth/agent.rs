@@ -6,7 +6,7 @@ use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::{HashAlg, PublicKey};
 use russh::{AgentAuthError, Signer};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout};
 
 use super::accepted::OfferedKey;
 use super::key::{beside, is_touched, read, signature_hashes};
@@ -20,6 +20,9 @@ use crate::ssh::target::Agent;
 /// Time allowed to an agent that was found, not named: one that hangs must not block the others.
 #[cfg(unix)]
 const FOUND_AGENT_LIMIT: Duration = Duration::from_secs(2);
+
+/// Time in which an agent signs by itself. Whoever has to confirm or unlock something takes longer.
+const SIGNS_ALONE: Duration = Duration::from_millis(500);
 
 /// Time allowed to an agent that is only to be described.
 const DESCRIPTION_LIMIT: Duration = Duration::from_secs(5);
@@ -126,7 +129,11 @@ impl Signer for Signing<'_> {
         };
         let signed = self.agent.auth_sign(identity, hash, data);
         tokio::pin!(signed);
+        let asked = Instant::now();
         if let Ok(signed) = timeout(at_once, &mut signed).await {
+            if asked.elapsed() > SIGNS_ALONE {
+                self.notices.mark_attended();
+            }
             return signed;
         }
         self.notices.wait_for(what);

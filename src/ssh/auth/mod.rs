@@ -6,6 +6,7 @@
 //! | `agent` | the keys of an SSH agent |
 //! | `authorized_key` | the public half of a key, for others to log in with it |
 //! | `accepted` | the keys that servers have accepted |
+//! | `unattended` | the servers whose last login took no person |
 //! | `keyboard_interactive`, `code` | answers to the server's prompts, and one-time codes |
 
 mod accepted;
@@ -15,6 +16,7 @@ pub(in crate::ssh) mod code;
 mod key;
 mod keyboard_interactive;
 mod pem;
+mod unattended;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ pub use self::authorized_key::AuthorizedKey;
 pub use self::code::check_totp;
 pub use self::keyboard_interactive::check_prompt;
 use self::keyboard_interactive::{ConfiguredResponse, PromptAnswers};
+pub(in crate::ssh) use self::unattended::{UNATTENDED_LOGINS, UnattendedLogins};
 use crate::config::SshFiles;
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
@@ -77,6 +80,7 @@ struct LoginAttempt<'a> {
     totp_steps: &'a Document,
     ssh_files: &'a SshFiles,
     accepted_keys: &'a AcceptedKeys,
+    unattended_logins: &'a UnattendedLogins,
     /// Cancelled at the connection's end, once its reason is known.
     closed: CancellationToken,
     target: &'a Target,
@@ -108,6 +112,7 @@ pub(in crate::ssh) struct LoginContext<'a> {
     /// The time steps whose one-time codes were used.
     pub(in crate::ssh) totp_steps: &'a Document,
     pub(in crate::ssh) accepted_keys: &'a AcceptedKeys,
+    pub(in crate::ssh) unattended_logins: &'a UnattendedLogins,
 }
 
 /// The error of a login.
@@ -138,6 +143,7 @@ pub(in crate::ssh) async fn authenticate(
         totp_steps: context.totp_steps,
         ssh_files: context.ssh_files,
         accepted_keys: context.accepted_keys,
+        unattended_logins: context.unattended_logins,
         notices,
         closed: connection.closed(),
         transcript: connection.transcript.clone(),
@@ -149,10 +155,20 @@ pub(in crate::ssh) async fn authenticate(
         unusable: Vec::new(),
         has_open_question: false,
     };
+    let took_nobody = |is_known| context.unattended_logins.note(target, is_known);
     let error = match login.run_in_time(context.vault).await {
-        Ok(true) => return Ok(()),
-        Ok(false) => return Err(ConnectError::Final(login.refusal().await)),
-        Err(AuthFailure::Late(limit)) => return Err(login.late(limit)),
+        Ok(true) => {
+            took_nobody(!notices.is_attended());
+            return Ok(());
+        }
+        Ok(false) => {
+            took_nobody(false);
+            return Err(ConnectError::Final(login.refusal().await));
+        }
+        Err(AuthFailure::Late(limit)) => {
+            took_nobody(false);
+            return Err(login.late(limit));
+        }
         Err(AuthFailure::Error(error)) => return Err(ConnectError::Final(error)),
         Err(AuthFailure::Lost(error)) => error,
     };
@@ -163,6 +179,7 @@ pub(in crate::ssh) async fn authenticate(
     let tries = login.tried.len();
     let has_words = words.is_some() || !notices.texts().is_empty();
     if tries > 1 || tries == 1 && has_words {
+        took_nobody(false);
         let s = if tries == 1 { "" } else { "s" };
         let words = words.map(|words| format!(" ({words})"));
         login.unusable.push(format!(
@@ -179,7 +196,7 @@ impl LoginAttempt<'_> {
     async fn run_in_time(&mut self, vault: &Vault) -> Result<bool, AuthFailure> {
         let mut limit = self.target.connect_timeout.max(LEAST_TIME);
         let mut changes = self.notices.changes();
-        let notices = self.notices;
+        let (notices, target, unattended) = (self.notices, self.target, self.unattended_logins);
         let run = self.run(vault);
         tokio::pin!(run);
         let mut since = Instant::now();
@@ -194,6 +211,10 @@ impl LoginAttempt<'_> {
                     return outcome;
                 }
                 () = changes.next() => {
+                    // Whoever has asked may go away before the login ends.
+                    if notices.is_attended() {
+                        unattended.note(target, false);
+                    }
                     since = Instant::now();
                     limit = limit.max(PERSON_TIME);
                     end = end.max(Instant::now() + PERSON_TIME);

@@ -24,6 +24,7 @@ struct LoginState {
     said: Vec<String>,
     waits_for: Option<String>,
     is_costly: bool,
+    is_attended: bool,
 }
 
 impl Default for LoginNotices {
@@ -61,6 +62,20 @@ impl LoginNotices {
             known.is_costly = true;
             false
         });
+    }
+
+    /// Notes that a person may have had a hand in it.
+    pub(in crate::ssh) fn mark_attended(&self) {
+        self.0.send_if_modified(|known| {
+            known.is_attended = true;
+            false
+        });
+    }
+
+    /// Returns whether a person may have had a hand in it, so that a further login may ask one.
+    pub(in crate::ssh) fn is_attended(&self) -> bool {
+        let known = self.0.borrow();
+        known.is_costly || known.is_attended
     }
 
     /// Returns whether a further login would take a person or a one-time code.

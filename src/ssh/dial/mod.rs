@@ -41,7 +41,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::secret::Vault;
-use crate::ssh::auth::{AcceptedKeys, LoginContext, authenticate};
+use crate::ssh::auth::{AcceptedKeys, LoginContext, UnattendedLogins, authenticate};
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::algorithms::{host_keys, preferred};
 use crate::ssh::connection::client::{ClientHandler, HostKeyCheck};
@@ -88,6 +88,7 @@ pub(in crate::ssh) struct Dialer {
     /// The time steps whose one-time codes were used.
     pub(in crate::ssh) totp_steps: Document,
     pub(in crate::ssh) accepted_keys: AcceptedKeys,
+    pub(in crate::ssh) unattended_logins: UnattendedLogins,
     pub(in crate::ssh) vault: Vault,
     pub(in crate::ssh) lookups: Lookups,
     /// The pool that opens tunnels through jump hosts.
@@ -211,6 +212,7 @@ impl Dialer {
             ssh_files: &self.config.ssh_files,
             totp_steps: &self.totp_steps,
             accepted_keys: &self.accepted_keys,
+            unattended_logins: &self.unattended_logins,
         };
         authenticate(&mut connection, target, notices, &context).await?;
         connection.transcript.forget();

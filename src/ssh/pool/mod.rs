@@ -13,6 +13,7 @@
 //! | `routes` | routes to servers, and tunnels through other servers |
 //! | `identity` | the server that an alias leads to |
 //! | `login_shell`, `known_shells` | the login shell of a server, and those that earlier connections found |
+//! | `unattended` | servers that are logged in to with no person at hand |
 //! | `tunnel` | a channel as a stream |
 //! | `forward` | channels of the callers' tunnels, in both directions |
 //! | `stats` | the pool as `pool_stats` shows it |
@@ -37,6 +38,7 @@ mod single_use;
 mod state;
 mod stats;
 mod tunnel;
+mod unattended;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -64,15 +66,14 @@ use crate::charset::Charset;
 use crate::config::Config;
 use crate::descriptors;
 use crate::error::Error;
-use crate::fs::blocking;
 use crate::secret::{Secret, Vault};
-use crate::ssh::auth::AcceptedKeys;
 use crate::ssh::auth::code::TOTP_STEPS;
+use crate::ssh::auth::{AcceptedKeys, UNATTENDED_LOGINS, UnattendedLogins};
 use crate::ssh::dial::lookups::Lookups;
 use crate::ssh::dial::{Dialer, Tunnels as _};
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
-use crate::ssh::target::{MAX_JUMPS, Route, Target};
+use crate::ssh::target::MAX_JUMPS;
 use crate::store::DataDirectory;
 use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
@@ -132,6 +133,7 @@ impl Pool {
                 known_hosts,
                 totp_steps: data.document(TOTP_STEPS),
                 accepted_keys: AcceptedKeys::default(),
+                unattended_logins: UnattendedLogins::in_document(data.document(UNATTENDED_LOGINS)),
                 vault,
                 lookups: Lookups::default(),
                 tunnels: pool.clone(),
@@ -307,31 +309,16 @@ impl Pool {
         HostKeys::of(verifier, keys)
     }
 
-    /// Returns whether the host keys of a server, and of each host on the way to it, are on record.
-    pub async fn knows_host_keys(&self, alias: &str) -> Result<bool, Error> {
-        let mut alias = alias.to_owned();
-        for _ in 0..=MAX_JUMPS {
-            let server = self.reached(&alias)?;
-            let Target {
-                route, verifier, ..
-            } = self.shared.dialer.target(&alias, &server).await?;
-            if !blocking(move || verifier.is_on_record()).await? {
-                return Ok(false);
-            }
-            match route {
-                Route::Jump(jump) => alias = jump,
-                Route::Direct | Route::Command(_) => return Ok(true),
-            }
-        }
-        Ok(false)
-    }
-
     /// Drops the connections of an alias that was changed or removed, those in use once they are free.
     /// Calls that wait get a connection to the server as it is configured now, or an error.
     pub fn reconfigure(&self, alias: &str) {
+        let server = self.reached(alias).ok().map(Arc::new);
+        if server.is_none() {
+            self.shared.dialer.unattended_logins.forget(alias);
+        }
         let pool = lock(&self.shared.alias_pools).get(alias).cloned();
         if let Some(pool) = pool {
-            pool.configure(self.reached(alias).ok().map(Arc::new));
+            pool.configure(server);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use crate::secret::{Finder, MaskStyle, Redactor, redacted};
+use crate::secret::{Finder, MaskStyle, Redactor, names_secret, redacted};
 
 /// Prompts that ask for a secret, in the languages that servers speak most.
 static PROMPTS: LazyLock<Regex> = LazyLock::new(|| {
@@ -25,6 +25,11 @@ const SHORTEST: usize = 4;
 /// Returns whether a prompt asks for a secret.
 pub fn asks_for_secret(prompt: &str) -> bool {
     PROMPTS.is_match(prompt)
+}
+
+/// Returns whether a variable of this name holds a secret.
+pub fn is_secret_variable(name: &str) -> bool {
+    asks_for_secret(name) || names_secret(name)
 }
 
 /// Returns whether an answer may be recorded.

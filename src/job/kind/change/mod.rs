@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::transfer::refuse_blocked;
-use super::{Kind, SFTP, hide_text, is_of_type};
+use super::{Kind, SFTP, hide_text, hide_work, is_of_type};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::answer::ShownOutput;
@@ -172,7 +172,7 @@ impl Kind for Change {
         let ChangeRequest { path, check, .. } = &mut self.request;
         let mut is_masked = hide_text(alias, path);
         if let Some(check) = check {
-            is_masked |= hide_text(alias, check);
+            is_masked |= hide_work(alias, check);
         }
         is_masked
     }

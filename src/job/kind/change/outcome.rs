@@ -7,8 +7,8 @@ use crate::edit::Diff;
 use crate::job::answer::{AnswerText, ShownOutput};
 use crate::job::fields::take;
 use crate::job::header::Header;
-use crate::job::kind::Results;
 use crate::job::kind::command::{CommandOutcome, Exit};
+use crate::job::kind::{Results, hide_passwords};
 use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
 
@@ -94,6 +94,7 @@ impl Results for ChangeOutcome {
     fn shorten(&mut self) {
         self.check.shorten();
         if let Some(diff) = &mut self.change.diff {
+            hide_passwords(diff);
             shorten(diff);
         }
     }

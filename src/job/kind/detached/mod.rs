@@ -18,7 +18,7 @@ use super::command;
 use super::context::{Context, JobStart, limit_of};
 use super::exec::Exec;
 use super::supplies::Supplies;
-use super::{Always, Kind, Outcome, SSH, hide_text, is_of_type, is_set};
+use super::{Always, Kind, Outcome, SSH, hide_work, is_of_type, is_set};
 use crate::device;
 use crate::error::Error;
 use crate::guard::{DeviceLack, Guard};
@@ -158,8 +158,8 @@ impl Kind for Detached {
     }
 
     fn hide_secrets(&mut self, alias: &str) -> bool {
-        let is_masked = self.supplies.hide_secrets(alias);
-        hide_text(alias, &mut self.cmd) || is_masked
+        let is_masked = self.supplies.hide_secrets(alias, &self.cmd);
+        hide_work(alias, &mut self.cmd) || is_masked
     }
 
     fn summary(&self) -> String {

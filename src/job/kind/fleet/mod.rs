@@ -225,7 +225,7 @@ impl Kind for Fleet {
         for alias in &self.targets {
             is_masked |= self.each.spec_mut().kind_mut().hide_secrets(alias);
             if let Some(check) = &mut self.brakes.check {
-                is_masked |= super::hide_text(alias, check);
+                is_masked |= super::hide_work(alias, check);
             }
         }
         is_masked

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 use super::context::{Context, limit_of};
 use super::detached::remote::Remote;
 use super::step::StepResult;
-use super::{Kind, SSH_SEQUENCE, hide_text, is_of_type};
+use super::{Kind, SSH_SEQUENCE, hide_work, is_of_type};
 use crate::device;
 use crate::error::Error;
 use crate::guard::{DeviceLack, Guard};
@@ -153,9 +153,10 @@ impl Kind for Sequence {
     fn hide_secrets(&mut self, alias: &str) -> bool {
         let mut is_masked = false;
         for step in &mut self.commands {
-            is_masked |= hide_text(alias, step.command_mut());
+            let command = step.command().to_owned();
             let supplies = step.supplies_mut();
-            is_masked |= supplies.is_some_and(|supplies| supplies.hide_secrets(alias));
+            is_masked |= supplies.is_some_and(|supplies| supplies.hide_secrets(alias, &command));
+            is_masked |= hide_work(alias, step.command_mut());
         }
         is_masked
     }

@@ -2,6 +2,7 @@
 
 use super::step::Step;
 use crate::job::kind::command::refused_by_device;
+use crate::job::kind::hide_passwords;
 use crate::job::kind::step::StepResult;
 use crate::ssh::ExitOutcome;
 use crate::ssh::command::sequence::StepOutcome;
@@ -43,9 +44,11 @@ pub(super) fn result_of(index: usize, step: &Step, ran: StepOutcome) -> (StepRes
     };
     let is_bounded = is_cut || process.is_some();
     let reached = reached.filter(|_| is_bounded);
+    let mut command = step.summary().into_owned();
+    hide_passwords(&mut command);
     let result = StepResult {
         step: index + 1,
-        command: step.summary().into_owned(),
+        command,
         success: error.is_none(),
         output: stdout.shown(charset).text,
         stderr: stderr.shown(charset).text,

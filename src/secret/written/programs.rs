@@ -1,0 +1,295 @@
+//! Programs that take a password by an option or an argument of their own.
+
+use std::ops::Range;
+
+use super::words::{Command, Word};
+
+/// The forms in which an option of one letter gives a password.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// `-pPASSWORD` alone: with a space, the program asks.
+    Attached,
+    /// `-p PASSWORD` or `-pPASSWORD`.
+    Either,
+    /// `-u USER:PASSWORD`, with this letter between.
+    AfterUser(char),
+}
+
+/// Programs, a letter, and its form.
+const OPTIONS: &[(&[&str], char, Form)] = &[
+    (
+        &[
+            "mysql",
+            "mysqldump",
+            "mysqladmin",
+            "mysqlimport",
+            "mysqlcheck",
+            "mysqlshow",
+            "mysqlpump",
+            "mysqlbinlog",
+            "mysqlslap",
+            "mariadb",
+            "mariadb-dump",
+            "mariadb-admin",
+            "mariadb-import",
+            "mariadb-check",
+            "mycli",
+            "7z",
+            "7za",
+            "7zr",
+            "7zz",
+            "rar",
+            "unrar",
+        ],
+        'p',
+        Form::Attached,
+    ),
+    (
+        &[
+            "sshpass",
+            "mongo",
+            "mongosh",
+            "mongodump",
+            "mongorestore",
+            "mongoexport",
+            "mongoimport",
+            "cqlsh",
+            "rabbitmqadmin",
+            "useradd",
+            "usermod",
+            "rdesktop",
+            "ncftpput",
+            "ncftpget",
+            "psexec",
+            "evil-winrm",
+        ],
+        'p',
+        Form::Either,
+    ),
+    (&["redis-cli", "keydb-cli", "valkey-cli"], 'a', Form::Either),
+    (
+        &[
+            "sqlcmd",
+            "bcp",
+            "tsql",
+            "ipmitool",
+            "mosquitto_pub",
+            "mosquitto_sub",
+            "zip",
+            "unzip",
+            "cadaver",
+        ],
+        'P',
+        Form::Either,
+    ),
+    (
+        &[
+            "ldapsearch",
+            "ldapadd",
+            "ldapmodify",
+            "ldapdelete",
+            "ldappasswd",
+            "ldapwhoami",
+            "ldapcompare",
+            "ldapmodrdn",
+        ],
+        'w',
+        Form::Either,
+    ),
+    (&["ldappasswd"], 's', Form::Either),
+    (&["ldappasswd"], 'a', Form::Either),
+    (
+        &[
+            "snmpget",
+            "snmpwalk",
+            "snmpset",
+            "snmpbulkwalk",
+            "snmpgetnext",
+        ],
+        'c',
+        Form::Either,
+    ),
+    (
+        &[
+            "snmpget",
+            "snmpwalk",
+            "snmpset",
+            "snmpbulkwalk",
+            "snmpgetnext",
+        ],
+        'A',
+        Form::Either,
+    ),
+    (
+        &[
+            "snmpget",
+            "snmpwalk",
+            "snmpset",
+            "snmpbulkwalk",
+            "snmpgetnext",
+        ],
+        'X',
+        Form::Either,
+    ),
+    (&["ssh-keygen"], 'N', Form::Either),
+    (&["ssh-keygen"], 'P', Form::Either),
+    (&["curl"], 'u', Form::AfterUser(':')),
+    (&["curl"], 'U', Form::AfterUser(':')),
+    (&["http", "https", "xh", "xhs"], 'a', Form::AfterUser(':')),
+    (
+        &["smbclient", "smbget", "smbmap", "rpcclient", "net"],
+        'U',
+        Form::AfterUser('%'),
+    ),
+    (&["lftp"], 'u', Form::AfterUser(',')),
+    (&["wget2", "aria2c"], 'u', Form::AfterUser(':')),
+];
+
+/// Options by name that give a user and a password.
+const LOGINS: &[&str] = &["--creds", "--src-creds", "--dest-creds", "--auth"];
+
+/// The same of curl. Others mean a user and a group by them.
+const CURL_LOGINS: &[&str] = &["--user", "--proxy-user"];
+
+/// Programs that log in somewhere by `login -p PASSWORD`.
+const REGISTRIES: &[&str] = &[
+    "docker", "podman", "buildah", "nerdctl", "skopeo", "az", "oc", "helm", "cf", "oras", "crane",
+];
+
+/// Programs, a word among their arguments, and the argument after that word which is a password, counted from 1.
+const ARGUMENTS: &[(&str, &str, usize)] = &[
+    ("mysqladmin", "password", 1),
+    ("mariadb-admin", "password", 1),
+    ("nmcli", "password", 1),
+    ("redis-cli", "AUTH", 1),
+    ("redis-cli", "auth", 1),
+    ("redis-cli", "requirepass", 1),
+    ("redis-cli", "masterauth", 1),
+    ("rabbitmqctl", "add_user", 2),
+    ("rabbitmqctl", "change_password", 2),
+    ("grafana-cli", "reset-admin-password", 1),
+    ("aws", "aws_secret_access_key", 1),
+    ("aws", "aws_session_token", 1),
+    ("vault", "login", 1),
+    ("net", "user", 2),
+    ("ipmitool", "password", 2),
+];
+
+/// Programs whose last argument is a password where they have this letter among their options.
+const LAST: &[(&str, char)] = &[("htpasswd", 'b'), ("mosquitto_passwd", 'b')];
+
+/// The passwords that a command gives to its program.
+pub(super) fn find(command: &Command) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    // A program that runs another has it among its words: docker exec db mysql -p…
+    for (place, word) in command.words().iter().enumerate() {
+        let program = word.text.rsplit('/').next().unwrap_or_default();
+        let arguments = &command.words()[place + 1..];
+        found.extend(by_letter(program, arguments));
+        found.extend(by_argument(program, arguments));
+        if REGISTRIES.contains(&program) && arguments.iter().any(|word| word.text == "login") {
+            found.extend(option(arguments, 'p', Form::Either));
+        }
+        if program == "openssl" || program == "keytool" {
+            let sources = arguments.iter();
+            found.extend(
+                sources.filter_map(|word| word.text.starts_with("pass:").then(|| word.rest(5))?),
+            );
+        }
+        if program == "wpa_passphrase" {
+            found.extend(arguments.get(1).and_then(Word::whole));
+        }
+        if program.starts_with("xfreerdp") || program.starts_with("wfreerdp") {
+            let sources = arguments.iter();
+            found.extend(
+                sources.filter_map(|word| word.text.starts_with("/p:").then(|| word.rest(3))?),
+            );
+        }
+    }
+    let uses_curl = command
+        .words()
+        .iter()
+        .any(|word| word.text.ends_with("curl"));
+    for (_, word, next) in command.neighbours() {
+        let (name, value) = word.text.split_once('=').unwrap_or((&word.text, ""));
+        let is_login = LOGINS.contains(&name) || uses_curl && CURL_LOGINS.contains(&name);
+        if !is_login {
+            continue;
+        }
+        let separator = |text: &str| text.find([':', '%']).map(|at| at + 1);
+        if value.is_empty() {
+            found.extend(next.and_then(|next| next.rest(separator(&next.text)?)));
+        } else {
+            let start = name.len() + 1;
+            found.extend(separator(value).and_then(|at| word.rest(start + at)));
+        }
+    }
+    found
+}
+
+fn by_letter(program: &str, arguments: &[Word]) -> Vec<Range<usize>> {
+    let of_program = OPTIONS
+        .iter()
+        .filter(|(programs, ..)| programs.contains(&program));
+    of_program
+        .flat_map(|(_, letter, form)| option(arguments, *letter, *form))
+        .collect()
+}
+
+/// The passwords that options of this letter give.
+fn option(arguments: &[Word], letter: char, form: Form) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (index, word) in arguments.iter().enumerate() {
+        let Some(letters) = word
+            .text
+            .strip_prefix('-')
+            .filter(|rest| !rest.starts_with('-'))
+        else {
+            continue;
+        };
+        let next = arguments.get(index + 1);
+        match form {
+            Form::Attached if letters.starts_with(letter) => found.extend(word.rest(2)),
+            Form::Either if letters.len() == 1 && letters.starts_with(letter) => {
+                found.extend(
+                    next.filter(|next| !next.text.starts_with('-'))
+                        .and_then(Word::whole),
+                );
+            }
+            Form::Either if letters.starts_with(letter) => found.extend(word.rest(2)),
+            // Others may stand before it: curl -su u:p.
+            Form::AfterUser(between) if letters.ends_with(letter) && is_cluster(letters) => {
+                found.extend(next.and_then(|next| next.rest(next.text.find(between)? + 1)));
+            }
+            Form::AfterUser(between) if letters.starts_with(letter) => {
+                found.extend(word.text.find(between).and_then(|at| word.rest(at + 1)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_cluster(letters: &str) -> bool {
+    letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+fn by_argument(program: &str, arguments: &[Word]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (_, word, after) in ARGUMENTS.iter().filter(|(name, ..)| *name == program) {
+        let place = arguments.iter().position(|argument| argument.text == *word);
+        let given = place.and_then(|place| arguments.get(place + after));
+        found.extend(
+            given
+                .filter(|given| !given.text.starts_with('-'))
+                .and_then(Word::whole),
+        );
+    }
+    for (_, letter) in LAST.iter().filter(|(name, _)| *name == program) {
+        let is_it = |word: &Word| word.text.starts_with('-') && word.text.contains(*letter);
+        if arguments.iter().any(is_it) {
+            found.extend(arguments.last().and_then(Word::whole));
+        }
+    }
+    found
+}
