@@ -104,7 +104,7 @@ async fn passwords_in_calls_are_kept_nowhere_in_clear_and_a_retry_has_them() {
         secret,
     } in &calls
     {
-        let begun = client.call(tool, arguments.clone()).await.ok();
+        let begun = client.call(*tool, arguments.clone()).await.ok();
         let id = json!({"id": begun.facts()["id"]});
         client.call("task_wait", id.clone()).await.ok();
         for (tool, arguments) in [

@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Utc};
 use reqwest::header::{COOKIE, HOST, HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::{Client as HttpClient, Method, Response, redirect};
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
 use crate::helper::{
@@ -191,6 +191,34 @@ async fn nobody_else_gets_in() {
     }
     let held = read_json(&data.path().join("held.json"));
     assert_eq!(held["all"]["by"]["client"], "web", "{held}");
+}
+
+/// Other users of this machine may open connections, and say nothing or little.
+#[tokio::test]
+async fn silent_connections_do_not_keep_the_person_out() {
+    let data = directory();
+    let page = ServedPage::of(data.path()).await;
+    let cookie = page.log_in().await;
+    let mut silent = Vec::new();
+    for number in 0..200 {
+        let mut stream = tokio::net::TcpStream::connect(page.host()).await.unwrap();
+        let begun: &[u8] = if number % 2 == 0 {
+            b""
+        } else {
+            b"GET / HTTP/1.1\r\nHost: a"
+        };
+        stream.write_all(begun).await.unwrap();
+        silent.push(stream);
+    }
+    let given = headers(&[(COOKIE.as_str(), &cookie)]);
+    let response = page.send(Method::GET, "/api/state", given).await.unwrap();
+    assert_eq!(response.status(), 200);
+    for mut stream in silent {
+        let mut said = Vec::new();
+        // Some are told that they were too slow.
+        let _ = stream.read_to_end(&mut said).await;
+        assert!(!said.starts_with(b"HTTP/1.1 200"));
+    }
 }
 
 #[tokio::test]

@@ -301,7 +301,7 @@ fn question_about(job: &Job, spec: &Spec, difference: Option<&str>) -> PersonQue
     let kind = spec.kind();
     let servers = kind.servers(&job.alias);
     let mut details = kind.details();
-    // What becomes of a file is shown as it is, for the yes is about that.
+    // The text of a file is shown as it is, for the yes is about that.
     if kind.file_change().is_none() {
         hide_passwords(&mut details);
     }

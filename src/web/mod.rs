@@ -10,6 +10,7 @@
 //! | `feed` | their changes, as they happen |
 //! | `output` | the output of a task, as it comes |
 //! | `routes` | the addresses |
+//! | `serving` | the connections |
 //! | `page/` | the page itself: HTML, CSS and JavaScript as they are written, without a build |
 
 mod access;
@@ -18,6 +19,7 @@ mod feed;
 mod headers;
 mod output;
 mod routes;
+mod serving;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
@@ -93,7 +95,7 @@ impl WebCommand {
         });
         let router = routes::router(Arc::clone(&page));
         tokio::select! {
-            served = axum::serve(listener, router) => served?,
+            served = serving::serve(listener, router) => served?,
             () = feed::follow(Arc::clone(&page)) => {}
             () = sample_while(page.observer.offline(), SAMPLE_INTERVAL, || page.feed.is_watched()) => {}
             ended = tokio::signal::ctrl_c() => ended?,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
@@ -119,10 +119,17 @@ async fn check(State(page): OfPage, request: Request, next: Next) -> Response {
     let refusal = page
         .access
         .refusal(request.method(), path, request.headers());
-    harden(match refusal {
+    let is_stranger = refusal.is_some() || path == LOGIN;
+    let mut response = harden(match refusal {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).await,
-    })
+    });
+    if is_stranger {
+        // One answer to a connection: many that are not read would hold its place.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
 }
 
 async fn log_in(State(page): OfPage, Query(link): Query<LinkToken>) -> Response {

@@ -63,7 +63,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     let mut from = 0;
     while let Some(field) = FIELD.captures_at(text, from) {
         let whole = field.get(0).map_or(from..text.len(), |whole| whole.range());
-        // What is no field may begin within what was taken for one.
+        // A field may begin within the text that was taken for another.
         from = field.get(1).map_or(whole.end, |name| name.end());
         found.extend(value(text, &field));
     }

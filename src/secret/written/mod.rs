@@ -21,7 +21,7 @@ use std::ops::Range;
 use super::MASK;
 use crate::shell::quote;
 use crate::text::whole_characters;
-use words::{Command, Word};
+use words::{WrittenCommand, WrittenWord};
 
 /// Texts within words that are looked into: a script in quotes in a script in quotes.
 const DEEPEST: usize = 4;
@@ -80,7 +80,7 @@ pub fn hide_in_arguments(arguments: &mut [String]) -> bool {
 /// Returns whether a command reads a password from its input.
 pub fn reads_password(command: &str) -> bool {
     let commands = words::commands(command);
-    commands.iter().any(Command::reads_password)
+    commands.iter().any(WrittenCommand::reads_password)
 }
 
 /// The passwords in the commands of a text.
@@ -98,18 +98,18 @@ fn in_commands(text: &str, depth: usize) -> Vec<Range<usize>> {
             }
         }
         let piped = command.is_piped.then(|| commands.get(index + 1)).flatten();
-        if piped.is_some_and(Command::reads_password) {
+        if piped.is_some_and(WrittenCommand::reads_password) {
             found.extend(printed_by(command));
         }
         if command.reads_password() {
-            found.extend(command.here_string.iter().filter_map(Word::whole));
+            found.extend(command.here_string.iter().filter_map(WrittenWord::whole));
         }
     }
     found
 }
 
 /// The passwords in a word that may be a text of commands itself.
-fn inside(word: &Word, depth: usize) -> Vec<Range<usize>> {
+fn inside(word: &WrittenWord, depth: usize) -> Vec<Range<usize>> {
     let mut found = labels::find(&word.text);
     found.extend(in_commands(&word.text, depth + 1));
     let ranges = found.into_iter();
@@ -117,12 +117,12 @@ fn inside(word: &Word, depth: usize) -> Vec<Range<usize>> {
 }
 
 /// The words that a command prints into one that reads a password.
-fn printed_by(command: &Command) -> Vec<Range<usize>> {
+fn printed_by(command: &WrittenCommand) -> Vec<Range<usize>> {
     let prints = matches!(command.program(), Some("echo" | "printf"));
     let words = command.arguments().filter(|_| prints);
     // A format alone is no secret; a word with no letter of its own tells nothing.
     let words = words.filter(|word| !word.text.starts_with('-') && !is_format(&word.text));
-    words.filter_map(Word::whole).collect()
+    words.filter_map(WrittenWord::whole).collect()
 }
 
 fn is_format(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::words::{Command, Word};
+use super::words::{WrittenCommand, WrittenWord};
 
 /// Last parts of names that hold a secret.
 const LAST: &[&str] = &[
@@ -86,7 +86,7 @@ const HARMLESS: &[&str] = &[
 const SETTERS: &[&str] = &["export", "env", "declare", "local", "readonly", "typeset"];
 
 /// The secrets that a word gives to names in it.
-pub(super) fn find(before: Option<&Word>, word: &Word) -> Vec<Range<usize>> {
+pub(super) fn find(before: Option<&WrittenWord>, word: &WrittenWord) -> Vec<Range<usize>> {
     let text = &word.text;
     let mut found = Vec::new();
     for (at, _) in text.match_indices('=') {
@@ -114,7 +114,11 @@ pub(super) fn find(before: Option<&Word>, word: &Word) -> Vec<Range<usize>> {
 }
 
 /// The secret that follows an option with the name of one.
-pub(super) fn after_option(command: &Command, word: &Word, next: &Word) -> Option<Range<usize>> {
+pub(super) fn after_option(
+    command: &WrittenCommand,
+    word: &WrittenWord,
+    next: &WrittenWord,
+) -> Option<Range<usize>> {
     let name = word.text.strip_prefix('-')?.trim_start_matches('-');
     let is_name = name.len() > 2
         && name
@@ -126,7 +130,7 @@ pub(super) fn after_option(command: &Command, word: &Word, next: &Word) -> Optio
 }
 
 /// Returns whether an option of this name has another meaning for a program.
-fn is_something_else(command: &Command, name: &str) -> bool {
+fn is_something_else(command: &WrittenCommand, name: &str) -> bool {
     match name {
         // Passes of an encoder; where openssl finds the password.
         "pass" => matches!(command.program(), Some("ffmpeg" | "openssl" | "gpg2")),

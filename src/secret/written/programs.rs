@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::words::{Command, Word};
+use super::words::{WrittenCommand, WrittenWord};
 
 /// The forms in which an option of one letter gives a password.
 #[derive(Clone, Copy, PartialEq)]
-enum Form {
+enum OptionForm {
     /// `-pPASSWORD` alone: with a space, the program asks.
     Attached,
     /// `-p PASSWORD` or `-pPASSWORD`.
@@ -16,7 +16,7 @@ enum Form {
 }
 
 /// Programs, a letter, and its form.
-const OPTIONS: &[(&[&str], char, Form)] = &[
+const OPTIONS: &[(&[&str], char, OptionForm)] = &[
     (
         &[
             "mysql",
@@ -42,7 +42,7 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "unrar",
         ],
         'p',
-        Form::Attached,
+        OptionForm::Attached,
     ),
     (
         &[
@@ -64,9 +64,13 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "evil-winrm",
         ],
         'p',
-        Form::Either,
+        OptionForm::Either,
     ),
-    (&["redis-cli", "keydb-cli", "valkey-cli"], 'a', Form::Either),
+    (
+        &["redis-cli", "keydb-cli", "valkey-cli"],
+        'a',
+        OptionForm::Either,
+    ),
     (
         &[
             "sqlcmd",
@@ -80,7 +84,7 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "cadaver",
         ],
         'P',
-        Form::Either,
+        OptionForm::Either,
     ),
     (
         &[
@@ -94,10 +98,10 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "ldapmodrdn",
         ],
         'w',
-        Form::Either,
+        OptionForm::Either,
     ),
-    (&["ldappasswd"], 's', Form::Either),
-    (&["ldappasswd"], 'a', Form::Either),
+    (&["ldappasswd"], 's', OptionForm::Either),
+    (&["ldappasswd"], 'a', OptionForm::Either),
     (
         &[
             "snmpget",
@@ -107,7 +111,7 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "snmpgetnext",
         ],
         'c',
-        Form::Either,
+        OptionForm::Either,
     ),
     (
         &[
@@ -118,7 +122,7 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "snmpgetnext",
         ],
         'A',
-        Form::Either,
+        OptionForm::Either,
     ),
     (
         &[
@@ -129,20 +133,24 @@ const OPTIONS: &[(&[&str], char, Form)] = &[
             "snmpgetnext",
         ],
         'X',
-        Form::Either,
+        OptionForm::Either,
     ),
-    (&["ssh-keygen"], 'N', Form::Either),
-    (&["ssh-keygen"], 'P', Form::Either),
-    (&["curl"], 'u', Form::AfterUser(':')),
-    (&["curl"], 'U', Form::AfterUser(':')),
-    (&["http", "https", "xh", "xhs"], 'a', Form::AfterUser(':')),
+    (&["ssh-keygen"], 'N', OptionForm::Either),
+    (&["ssh-keygen"], 'P', OptionForm::Either),
+    (&["curl"], 'u', OptionForm::AfterUser(':')),
+    (&["curl"], 'U', OptionForm::AfterUser(':')),
+    (
+        &["http", "https", "xh", "xhs"],
+        'a',
+        OptionForm::AfterUser(':'),
+    ),
     (
         &["smbclient", "smbget", "smbmap", "rpcclient", "net"],
         'U',
-        Form::AfterUser('%'),
+        OptionForm::AfterUser('%'),
     ),
-    (&["lftp"], 'u', Form::AfterUser(',')),
-    (&["wget2", "aria2c"], 'u', Form::AfterUser(':')),
+    (&["lftp"], 'u', OptionForm::AfterUser(',')),
+    (&["wget2", "aria2c"], 'u', OptionForm::AfterUser(':')),
 ];
 
 /// Options by name that give a user and a password.
@@ -179,7 +187,7 @@ const ARGUMENTS: &[(&str, &str, usize)] = &[
 const LAST: &[(&str, char)] = &[("htpasswd", 'b'), ("mosquitto_passwd", 'b')];
 
 /// The passwords that a command gives to its program.
-pub(super) fn find(command: &Command) -> Vec<Range<usize>> {
+pub(super) fn find(command: &WrittenCommand) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     // A program that runs another has it among its words: docker exec db mysql -p…
     for (place, word) in command.words().iter().enumerate() {
@@ -188,7 +196,7 @@ pub(super) fn find(command: &Command) -> Vec<Range<usize>> {
         found.extend(by_letter(program, arguments));
         found.extend(by_argument(program, arguments));
         if REGISTRIES.contains(&program) && arguments.iter().any(|word| word.text == "login") {
-            found.extend(option(arguments, 'p', Form::Either));
+            found.extend(option(arguments, 'p', OptionForm::Either));
         }
         if program == "openssl" || program == "keytool" {
             let sources = arguments.iter();
@@ -197,7 +205,7 @@ pub(super) fn find(command: &Command) -> Vec<Range<usize>> {
             );
         }
         if program == "wpa_passphrase" {
-            found.extend(arguments.get(1).and_then(Word::whole));
+            found.extend(arguments.get(1).and_then(WrittenWord::whole));
         }
         if program.starts_with("xfreerdp") || program.starts_with("wfreerdp") {
             let sources = arguments.iter();
@@ -227,7 +235,7 @@ pub(super) fn find(command: &Command) -> Vec<Range<usize>> {
     found
 }
 
-fn by_letter(program: &str, arguments: &[Word]) -> Vec<Range<usize>> {
+fn by_letter(program: &str, arguments: &[WrittenWord]) -> Vec<Range<usize>> {
     let of_program = OPTIONS
         .iter()
         .filter(|(programs, ..)| programs.contains(&program));
@@ -237,7 +245,7 @@ fn by_letter(program: &str, arguments: &[Word]) -> Vec<Range<usize>> {
 }
 
 /// The passwords that options of this letter give.
-fn option(arguments: &[Word], letter: char, form: Form) -> Vec<Range<usize>> {
+fn option(arguments: &[WrittenWord], letter: char, form: OptionForm) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (index, word) in arguments.iter().enumerate() {
         let Some(letters) = word
@@ -249,19 +257,19 @@ fn option(arguments: &[Word], letter: char, form: Form) -> Vec<Range<usize>> {
         };
         let next = arguments.get(index + 1);
         match form {
-            Form::Attached if letters.starts_with(letter) => found.extend(word.rest(2)),
-            Form::Either if letters.len() == 1 && letters.starts_with(letter) => {
+            OptionForm::Attached if letters.starts_with(letter) => found.extend(word.rest(2)),
+            OptionForm::Either if letters.len() == 1 && letters.starts_with(letter) => {
                 found.extend(
                     next.filter(|next| !next.text.starts_with('-'))
-                        .and_then(Word::whole),
+                        .and_then(WrittenWord::whole),
                 );
             }
-            Form::Either if letters.starts_with(letter) => found.extend(word.rest(2)),
+            OptionForm::Either if letters.starts_with(letter) => found.extend(word.rest(2)),
             // Others may stand before it: curl -su u:p.
-            Form::AfterUser(between) if letters.ends_with(letter) && is_cluster(letters) => {
+            OptionForm::AfterUser(between) if letters.ends_with(letter) && is_cluster(letters) => {
                 found.extend(next.and_then(|next| next.rest(next.text.find(between)? + 1)));
             }
-            Form::AfterUser(between) if letters.starts_with(letter) => {
+            OptionForm::AfterUser(between) if letters.starts_with(letter) => {
                 found.extend(word.text.find(between).and_then(|at| word.rest(at + 1)));
             }
             _ => {}
@@ -274,7 +282,7 @@ fn is_cluster(letters: &str) -> bool {
     letters.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-fn by_argument(program: &str, arguments: &[Word]) -> Vec<Range<usize>> {
+fn by_argument(program: &str, arguments: &[WrittenWord]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (_, word, after) in ARGUMENTS.iter().filter(|(name, ..)| *name == program) {
         let place = arguments.iter().position(|argument| argument.text == *word);
@@ -282,13 +290,13 @@ fn by_argument(program: &str, arguments: &[Word]) -> Vec<Range<usize>> {
         found.extend(
             given
                 .filter(|given| !given.text.starts_with('-'))
-                .and_then(Word::whole),
+                .and_then(WrittenWord::whole),
         );
     }
     for (_, letter) in LAST.iter().filter(|(name, _)| *name == program) {
-        let is_it = |word: &Word| word.text.starts_with('-') && word.text.contains(*letter);
+        let is_it = |word: &WrittenWord| word.text.starts_with('-') && word.text.contains(*letter);
         if arguments.iter().any(is_it) {
-            found.extend(arguments.last().and_then(Word::whole));
+            found.extend(arguments.last().and_then(WrittenWord::whole));
         }
     }
     found

@@ -13,7 +13,7 @@ const WRAPPERS: &[&str] = &[
 
 /// A word without its quotes.
 #[derive(Debug, Default)]
-pub(super) struct Word {
+pub(super) struct WrittenWord {
     /// Its text.
     pub(super) text: String,
     /// For each byte of it, the byte of the line at which it stands, and the quote around it.
@@ -22,15 +22,15 @@ pub(super) struct Word {
 
 /// A command: its words up to a `;`, a `|`, the end of the line and the like.
 #[derive(Debug, Default)]
-pub(super) struct Command {
-    words: Vec<Word>,
+pub(super) struct WrittenCommand {
+    words: Vec<WrittenWord>,
     /// The word after `<<<`.
-    pub(super) here_string: Option<Word>,
+    pub(super) here_string: Option<WrittenWord>,
     /// Set if its output is the input of the next.
     pub(super) is_piped: bool,
 }
 
-impl Word {
+impl WrittenWord {
     fn push(&mut self, letter: char, at: usize, quote: Option<u8>) {
         self.text.push(letter);
         let places = (0..letter.len_utf8()).map(|byte| (at + byte, quote));
@@ -73,9 +73,11 @@ impl Word {
     }
 }
 
-impl Command {
+impl WrittenCommand {
     /// The words, each between the one before and the next.
-    pub(super) fn neighbours(&self) -> impl Iterator<Item = (Option<&Word>, &Word, Option<&Word>)> {
+    pub(super) fn neighbours(
+        &self,
+    ) -> impl Iterator<Item = (Option<&WrittenWord>, &WrittenWord, Option<&WrittenWord>)> {
         let words = self.words.iter().enumerate();
         words.map(|(index, word)| {
             let before = index.checked_sub(1).map(|index| &self.words[index]);
@@ -105,7 +107,7 @@ impl Command {
     }
 
     /// The words after its program.
-    pub(super) fn arguments(&self) -> impl Iterator<Item = &Word> {
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &WrittenWord> {
         let first = self
             .program_place()
             .map_or(self.words.len(), |place| place + 1);
@@ -113,7 +115,7 @@ impl Command {
     }
 
     /// All of its words, with options of programs that run others.
-    pub(super) fn words(&self) -> &[Word] {
+    pub(super) fn words(&self) -> &[WrittenWord] {
         &self.words
     }
 
@@ -121,7 +123,7 @@ impl Command {
     pub(super) fn reads_password(&self) -> bool {
         let has = |option: &str| self.words.iter().any(|word| word.text == option);
         let is_sudo = self.words.iter().any(|word| word.text == "sudo");
-        let asks_input = |word: &Word| {
+        let asks_input = |word: &WrittenWord| {
             let letters = word.text.strip_prefix('-').unwrap_or_default();
             !letters.starts_with('-') && letters.contains('S')
         };
@@ -138,20 +140,20 @@ impl Command {
 }
 
 /// The commands of a text.
-pub(super) fn commands(text: &str) -> Vec<Command> {
-    Reader::default().read(text)
+pub(super) fn commands(text: &str) -> Vec<WrittenCommand> {
+    WordReader::default().read(text)
 }
 
 #[derive(Default)]
-struct Reader {
-    commands: Vec<Command>,
-    command: Command,
-    word: Option<Word>,
+struct WordReader {
+    commands: Vec<WrittenCommand>,
+    command: WrittenCommand,
+    word: Option<WrittenWord>,
     is_here_string: bool,
 }
 
-impl Reader {
-    fn read(mut self, text: &str) -> Vec<Command> {
+impl WordReader {
+    fn read(mut self, text: &str) -> Vec<WrittenCommand> {
         let mut letters = text.char_indices().peekable();
         let mut quote = None;
         while let Some((at, letter)) = letters.next() {

@@ -211,7 +211,7 @@ impl LoginAttempt<'_> {
                     return outcome;
                 }
                 () = changes.next() => {
-                    // Whoever has asked may go away before the login ends.
+                    // Its caller may go away before the login ends.
                     if notices.is_attended() {
                         unattended.note(target, false);
                     }

@@ -14,7 +14,7 @@ use crate::store::Document;
 pub(in crate::ssh) const UNATTENDED_LOGINS: &str = "logins.json";
 
 /// The means of each login, by alias.
-type Means = BTreeMap<String, String>;
+type LoginMeans = BTreeMap<String, String>;
 
 /// The servers whose last login took no person. Cheap to clone.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl UnattendedLogins {
     pub(in crate::ssh) async fn have(&self, target: &Target) -> Result<bool, Error> {
         let (document, alias, means) = (self.0.clone(), target.alias.clone(), means(target));
         blocking(move || {
-            let known: Means = document.read()?;
+            let known: LoginMeans = document.read()?;
             Ok(known.get(&alias) == Some(&means))
         })
         .await
@@ -59,11 +59,11 @@ impl UnattendedLogins {
 }
 
 fn replace(document: &Document, alias: String, means: Option<String>) -> Result<(), Error> {
-    let known: Means = document.read()?;
+    let known: LoginMeans = document.read()?;
     if known.get(&alias) == means.as_ref() {
         return Ok(());
     }
-    document.update(|known: &mut Means| match means {
+    document.update(|known: &mut LoginMeans| match means {
         Some(means) => drop(known.insert(alias, means)),
         None => drop(known.remove(&alias)),
     })
