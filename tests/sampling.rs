@@ -75,7 +75,14 @@ async fn a_server_of_the_ssh_configuration_is_sampled_where_its_login_asks_nobod
         let socket = text(&agent.socket);
         format!("IdentityFile none\nIdentityAgent {socket}")
     };
-    let proxy = format!("ProxyCommand nc 127.0.0.1 {}\n{}", sshd.port, by_file(&key));
+    let proxy = format!(
+        "ProxyCommand ssh -F /dev/null -q -i {} -p {} -o BatchMode=yes -o StrictHostKeyChecking=no \
+         -o UserKnownHostsFile=/dev/null -W %h:%p {}@127.0.0.1\n{}",
+        text(&key),
+        sshd.port,
+        user(),
+        by_file(&key),
+    );
     let behind = format!("ProxyJump file\n{}", by_file(&key));
     let hosts = [
         ("file", by_file(&key)),
@@ -87,11 +94,12 @@ async fn a_server_of_the_ssh_configuration_is_sampled_where_its_login_asks_nobod
         ("locked", by_file(&locked)),
         ("unseen", by_file(&key)),
     ];
+    let names = hosts.each_ref().map(|(name, _)| *name);
     let config = hosts.map(|(name, settings)| host(name, &sshd, &settings));
     std::fs::write(folder.join("config"), config.concat()).unwrap();
 
     let first = Client::over(binary_of(home.path(), data.path())).await;
-    add_from_ssh_config(&first, &hosts.map(|(name, _)| name)).await;
+    add_from_ssh_config(&first, &names).await;
     for alias in ["file", "agent", "behind", "proxy", "confirmed"] {
         first.exec(alias, "true").await.ok();
     }
