@@ -41,7 +41,7 @@ mod verify;
 pub use calls::{CalledServers, Calls};
 pub use entry::{CallOutcome, LongCall, SERVERS, Traffic};
 pub use person::PersonCall;
-pub(crate) use redacted::redacted;
+pub(crate) use redacted::{hide_written, redacted};
 pub use search::TrailCall;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};

@@ -87,7 +87,7 @@ fn hide_edits(value: &mut Value) {
 }
 
 /// Masks passwords that are recognised by their place, and variables that hold a secret.
-fn hide_written(value: &mut Value) {
+pub fn hide_written(value: &mut Value) {
     match value {
         Value::String(text) => {
             if let Cow::Owned(hidden) = without_passwords(text) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::app::{App, Offline};
-use crate::audit::{Trail, TrailCall};
+use crate::audit::{Trail, TrailCall, hide_written};
 use crate::config::Config;
 use crate::error::Error;
 use crate::job::{Job, JobId, JobObserver, Selection, Stream, Watcher};
@@ -20,6 +20,9 @@ use crate::sync::lock;
 pub use rows::ObservedTasks;
 use rows::TaskRows;
 pub use task::ObservedTask;
+
+/// The fields of a record that hold what is run.
+const WORK: [&str; 5] = ["cmd", "commands", "script", "stdin", "check"];
 
 /// The time that programs get to write what they have not written yet.
 const SETTLING: Duration = Duration::from_millis(400);
@@ -89,6 +92,15 @@ impl Observer {
     /// A task's record as JSON.
     pub fn record(job: &Job) -> Value {
         let mut record = job.to_json();
+        // A version before this one recorded them as they came.
+        let fields = record.as_object_mut().into_iter().flatten();
+        let work = fields.filter(|(name, _)| WORK.contains(&name.as_str()));
+        work.for_each(|(_, value)| hide_written(value));
+        let steps = record.get_mut("results").and_then(Value::as_array_mut);
+        let commands = steps.into_iter().flatten();
+        commands
+            .filter_map(|step| step.get_mut("command"))
+            .for_each(hide_written);
         make_readable(&mut record);
         hide_in(&mut record);
         record
@@ -163,6 +175,9 @@ impl Observer {
     /// The fields of a call.
     pub fn fields(call: TrailCall) -> Map<String, Value> {
         let mut fields = Value::Object(call.into_fields());
+        if let Some(arguments) = fields.get_mut("arguments") {
+            hide_written(arguments);
+        }
         make_readable(&mut fields);
         hide_in(&mut fields);
         match fields {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::job::{Job, JobId, Status};
 use crate::readable::readable;
-use crate::secret::hide;
+use crate::secret::{hide, without_passwords};
 use crate::text::beginning;
 use crate::time::Timestamp;
 
@@ -64,7 +64,7 @@ impl ObservedTask {
             status: job.status,
             alias: shown(&job.alias, NAME),
             tool: job.tool(),
-            command: shown(&job.summary(), TEXT),
+            command: shown(&without_passwords(&job.summary()), TEXT),
             created_at: job.created_at,
             ended_at: job.ended_at(),
             duration: job.duration,
