@@ -376,14 +376,15 @@ async fn it_looks_as_a_client_starts_it() {
 
 #[tokio::test]
 async fn what_settings_name_and_is_not_there_is_told() {
-    let (data, folder) = (directory(), directory());
+    let folder = directory();
+    let data = folder.path().join("data");
     let missing = folder.path().join("missing");
     let missing = missing.to_str().unwrap();
     let absent = [
         ("MCP_NOTIFY_COMMAND", missing),
         ("MCP_ALLOWED_ROOTS", missing),
     ];
-    let report = Report::of(data.path(), &absent).await;
+    let report = Report::of(&data, &absent).await;
     for variable in ["MCP_NOTIFY_COMMAND", "MCP_ALLOWED_ROOTS"] {
         let problem = format!("{variable}: there is no");
         report.assert_bad("settings", &problem, "correct the variable");
@@ -394,7 +395,7 @@ async fn what_settings_name_and_is_not_there_is_told() {
         ("MCP_NOTIFY_COMMAND", "sh -c true"),
         ("MCP_ALLOWED_ROOTS", present),
     ];
-    let report = Report::of(data.path(), &there).await;
+    let report = Report::of(&data, &there).await;
     assert_eq!(report.problems(), 0, "{}", report.text);
     // Its rights are nobody's to change.
     let report = Report::of(Path::new("/dev/null"), &[]).await;

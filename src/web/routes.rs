@@ -73,6 +73,7 @@ struct TrailSearch {
 pub(super) fn router(page: Arc<WebPage>) -> Router {
     let file =
         |kind: &'static str, text: &'static str| get(async move || ([(CONTENT_TYPE, kind)], text));
+    let icon = || file("image/svg+xml", include_str!("../server/icon.svg"));
     Router::new()
         .route(
             "/",
@@ -96,10 +97,9 @@ pub(super) fn router(page: Arc<WebPage>) -> Router {
                 include_str!("page/tasks.js"),
             ),
         )
-        .route(
-            "/icon.svg",
-            file("image/svg+xml", include_str!("../server/icon.svg")),
-        )
+        .route("/icon.svg", icon())
+        // Browsers ask for it by themselves, before they have seen the page's own.
+        .route("/favicon.ico", icon())
         .route(LOGIN, get(log_in))
         .route("/api/state", get(state))
         .route("/api/events", get(events))

@@ -14,7 +14,7 @@ export async function withPage(link, options, work) {
     const page = await context.newPage();
     const problems = [];
     page.on("pageerror", (error) => problems.push(error.message));
-    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+    page.on("console", (message) => message.type() === "error" && problems.push(`${message.text()} ${message.location().url}`));
     page.on("dialog", (dialog) => dialog.accept());
     await page.goto(link);
     // The link leads on.
