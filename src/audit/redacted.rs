@@ -46,7 +46,7 @@ pub fn redacted(arguments: &Map<String, Value>, secrets: &[String]) -> Value {
             }
             (Value::String(path), "keyPath") if is_private_key(path) => *value = MASK.into(),
             (Value::String(content), "content" | "stdinBase64") => {
-                *content = size_and_hash(content)
+                *content = size_and_hash(content);
             }
             (edits, "edits") => hide_edits(edits),
             _ => {}

@@ -257,14 +257,15 @@ fn option(arguments: &[WrittenWord], letter: char, form: OptionForm) -> Vec<Rang
         };
         let next = arguments.get(index + 1);
         match form {
-            OptionForm::Attached if letters.starts_with(letter) => found.extend(word.rest(2)),
             OptionForm::Either if letters.len() == 1 && letters.starts_with(letter) => {
                 found.extend(
                     next.filter(|next| !next.text.starts_with('-'))
                         .and_then(WrittenWord::whole),
                 );
             }
-            OptionForm::Either if letters.starts_with(letter) => found.extend(word.rest(2)),
+            OptionForm::Attached | OptionForm::Either if letters.starts_with(letter) => {
+                found.extend(word.rest(2));
+            }
             // Others may stand before it: curl -su u:p.
             OptionForm::AfterUser(between) if letters.ends_with(letter) && is_cluster(letters) => {
                 found.extend(next.and_then(|next| next.rest(next.text.find(between)? + 1)));
