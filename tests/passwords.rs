@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mcp_sftp_orchestrator::hex::digits;
 use serde_json::{Value, json};
 
 use crate::helper::search::Search;
@@ -201,8 +202,7 @@ async fn the_trail_has_size_and_hash_of_a_file_s_text() {
             .find(|line| line["tool"] == tool && line["event"] == "begun")
             .unwrap()
     };
-    let hash = crate::helper::sha256(content.as_bytes());
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = digits(&crate::helper::sha256(content.as_bytes()));
     let expected = format!("{} bytes, SHA-256 {hash}", content.len());
     assert_has(
         &line("file_write")["arguments"],
