@@ -1,9 +1,12 @@
 //! Network devices and recorders: commands at their prompts, sequences, questions, and what they do not have.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Client, Device, DeviceFamily, ENABLE, Fixture, SshServer, USER, if_slow,
+    Answer, Client, Device, DeviceFamily, ENABLE, Fixture, SshServer, USER, eventually,
+    eventually_so, if_slow,
 };
 
 /// The lines of a table that a device prints on several pages.
@@ -430,4 +433,67 @@ async fn a_command_that_is_bounded_is_stopped_at_a_pager() {
         let printed = output(&fixture.client, &task).await;
         assert_eq!(printed.lines().count(), 5, "{family:?}: {}", task.text());
     }
+}
+
+#[tokio::test]
+async fn a_device_that_asks_for_the_password_itself_is_logged_in_to() {
+    let fixture = Fixture::with(Device::start_asking(DeviceFamily::Cisco).await).await;
+    let task = fixture.exec("show version").await.ok();
+    assert!(task.text().contains("uptime is 3 weeks"), "{}", task.text());
+    let mut login = fixture.server.login("wrong");
+    login["password"] = "Zq8-wrong".into();
+    fixture.client.register(login).await;
+    let refused = fixture.client.exec("wrong", "show version").await;
+    refused.error("AUTH_FAILED");
+}
+
+#[tokio::test]
+async fn a_device_that_hangs_up_on_an_idle_terminal_is_told_of() {
+    let fixture = device(DeviceFamily::Cisco).await;
+    let client = &fixture.client;
+    let opened = json!({"alias": "web1", "name": "router"});
+    client.call("shell_open", opened).await.ok();
+    let task = fixture.exec("reload").await.ok();
+    assert!(
+        task.text().contains("waiting at: Proceed with reload?"),
+        "{}",
+        task.text()
+    );
+    fixture.server.hang_up();
+    let sent = json!({"shell": "router", "input": "show version"});
+    eventually_so("the shell is said to have ended", async || {
+        let gone = client.call("shell_send", sent.clone()).await;
+        gone.is_error() && gone.text().contains("% Idle timeout expired")
+    })
+    .await;
+    let ended = client.wait(&task.facts()["id"]).await.ok();
+    ended.has(&json!({"status": "failed"}));
+    assert!(
+        ended.text().contains("the server closed the channel"),
+        "{}",
+        ended.text()
+    );
+    // The next command has a terminal of its own.
+    let next = fixture.exec("show version").await.ok();
+    next.has(&json!({"status": "completed"}));
+}
+
+#[tokio::test]
+async fn an_idle_shell_on_a_device_is_closed() {
+    let server = Device::start(DeviceFamily::Huawei).await;
+    let fixture = Fixture::configured(server, |config| {
+        config.shell_idle_timeout = Duration::from_millis(500);
+    })
+    .await;
+    let client = &fixture.client;
+    let opened = json!({"alias": "web1", "name": "switch"});
+    client.call("shell_open", opened).await.ok();
+    eventually("its connection is given back", || {
+        fixture.server.open_connections() == 0
+    })
+    .await;
+    let sent = json!({"shell": "switch", "input": "display table"});
+    let gone = client.call("shell_send", sent).await;
+    let gone = gone.error("INVALID_ARGUMENT");
+    assert!(gone.to_string().contains("it was idle"), "{gone}");
 }

@@ -7,8 +7,8 @@ use std::process::Output;
 use serde_json::json;
 
 use crate::helper::{
-    Agent, BINARY, Client, EmbeddedHost, Fixture, McpClient, PASSWORD, SshServer, Sshd, UserHome,
-    binary, closed_port, directory, eventually_so, user,
+    Agent, BINARY, Client, Device, DeviceFamily, EmbeddedHost, Fixture, McpClient, PASSWORD,
+    SshServer, Sshd, UserHome, binary, closed_port, directory, eventually_so, user,
 };
 
 /// The lines that doctor prints.
@@ -401,4 +401,25 @@ async fn what_settings_name_and_is_not_there_is_told() {
     let report = Report::of(Path::new("/dev/null"), &[]).await;
     report.assert_bad("data directory", "is no directory", "set MCP_DATA_DIR");
     assert!(!report.text.contains("chmod"), "{}", report.text);
+}
+
+#[tokio::test]
+async fn a_device_is_visited_at_its_prompt() {
+    let fixture = Fixture::of(Device::start(DeviceFamily::Cisco).await);
+    let client = Client::spawned(fixture.data.path(), &[]).await;
+    client.register(fixture.server.login("router")).await;
+    let mut wrong = fixture.server.login("locked");
+    wrong["password"] = "Zq8-wrong".into();
+    client.register(wrong).await;
+    assert!(client.leave().await.success());
+    let report = Report::of(fixture.data.path(), &[]).await;
+    report.assert_good("router", "a device at its prompt Router>");
+    report.assert_bad("locked", "", "");
+    assert_eq!(report.problems(), 1, "{}", report.text);
+    assert_eq!(fixture.server.refused(), 0);
+    assert_eq!(
+        fixture.server.take_typed(),
+        ["terminal length 0"],
+        "nothing else is typed"
+    );
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::helper::{
     Client, Elevator, Folder, ROOT_PASSWORD, SUDO_PASSWORD, Sshd, as_root, attempts, directory,
-    elevating_host, eventually, sudoer, text,
+    elevating_host, eventually, set_password, set_rules, sudoer, text,
 };
 
 const REQUIRETTY: Elevator<'_> = Elevator::Sudo("deploy ALL=(ALL:ALL) ALL\nDefaults requiretty");
@@ -242,5 +242,124 @@ async fn no_place_has_the_password() {
             .unwrap();
         let found = String::from_utf8(found.stdout).unwrap();
         assert_eq!(found, "", "{elevator:?}");
+    }
+}
+
+/// What a command prints as root, or the reason why it was not run.
+async fn as_root_or_why(scene: &TerminalWay) -> String {
+    let asked = as_root(json!({"cmd": "id -un"}));
+    let asked = scene.client.call("task_exec", asked).await;
+    if asked.is_error() {
+        let error = asked.error("AUTH_FAILED");
+        return error["details"]["reason"].as_str().unwrap().to_owned();
+    }
+    asked.facts()["output"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_way_that_has_led_there_and_does_not_any_more_is_told_of() {
+    const RULES: &str = "deploy ALL=(ALL:ALL) ALL\nDefaults timestamp_timeout=0";
+    for (elevator, password, owner) in [
+        (Elevator::Sudo(RULES), SUDO_PASSWORD, "deploy"),
+        (DOAS, SUDO_PASSWORD, "deploy"),
+        (Elevator::Su, ROOT_PASSWORD, "root"),
+    ] {
+        let Some(scene) = TerminalWay::new(elevator, Some(password)).await else {
+            return;
+        };
+        assert_eq!(as_root_or_why(&scene).await, "root", "{elevator:?}");
+        // Of a session for files that was opened before.
+        let mine = scene.sshd.directory.path().join("root/mine");
+        let write = json!({"path": text(&mine), "content": "1"});
+        scene.run("file_write", write).await;
+        set_password(&scene.sshd, owner, "a new one 1");
+        let tried = attempts(&scene.sshd);
+        let said = as_root_or_why(&scene).await;
+        assert!(
+            said.contains("did not take the password"),
+            "{elevator:?}: {said}"
+        );
+        // sudo asks again after a wrong one, which is not answered.
+        assert!(attempts(&scene.sshd) <= tried + 2, "{elevator:?}");
+        let marker = scene.sshd.directory.path().join("root/marker");
+        let begun = json!({"cmd": format!("touch {}", text(&marker)), "background": true});
+        let begun = scene.client.call("task_exec", as_root(begun)).await;
+        begun.error("AUTH_FAILED");
+        assert!(!marker.exists(), "{elevator:?}");
+        // Once it is stored, work goes on.
+        let login = sudoer(&scene.sshd, Some("a new one 1"));
+        scene.client.register(login).await;
+        assert_eq!(as_root_or_why(&scene).await, "root", "{elevator:?}");
+    }
+}
+
+#[tokio::test]
+async fn sudo_that_is_taken_away_is_told_of_and_another_way_is_found() {
+    const RULES: &str = "deploy ALL=(ALL:ALL) ALL\nDefaults timestamp_timeout=0";
+    let Some(scene) = TerminalWay::new(Elevator::Sudo(RULES), Some(SUDO_PASSWORD)).await else {
+        return;
+    };
+    assert_eq!(as_root_or_why(&scene).await, "root");
+    set_rules(&scene.sshd, "other ALL=(ALL:ALL) ALL");
+    let said = as_root_or_why(&scene).await;
+    assert!(said.contains("not in the sudoers"), "{said}");
+    set_rules(&scene.sshd, &format!("{RULES}\nDefaults requiretty"));
+    let said = as_root_or_why(&scene).await;
+    assert!(said.contains("tty"), "{said}");
+    // The call after that looks for another way.
+    assert_eq!(as_root_or_why(&scene).await, "root");
+    set_rules(&scene.sshd, RULES);
+    assert_eq!(as_root_or_why(&scene).await, "root");
+    scene.sshd.inside("umount -l /usr/bin");
+    let said = as_root_or_why(&scene).await;
+    assert!(said.contains("not found"), "{said}");
+    let login = sudoer(&scene.sshd, Some(ROOT_PASSWORD));
+    scene.client.register(login).await;
+    assert_eq!(as_root_or_why(&scene).await, "root", "by su");
+}
+
+#[tokio::test]
+async fn another_user_s_password_leads_to_them_by_su() {
+    const PASSWORD: &str = "other horse 5";
+    let Some(scene) = TerminalWay::new(Elevator::Su, Some(PASSWORD)).await else {
+        return;
+    };
+    set_password(&scene.sshd, "other", PASSWORD);
+    let ran = scene
+        .run(
+            "task_exec",
+            json!({"cmd": "id -un; cat; exit 3", "stdin": "in", "sudo": "other"}),
+        )
+        .await;
+    assert_eq!(
+        (&ran["output"], &ran["exitCode"]),
+        (&json!("other\nin"), &json!(3))
+    );
+    let open = json!({"alias": "web1", "name": "theirs", "sudo": "other"});
+    scene.client.call("shell_open", open).await.ok();
+    let typed = json!({"shell": "theirs", "input": "id -un"});
+    let typed = scene.client.call("shell_send", typed).await.ok();
+    typed.has(&json!({"output": "other"}));
+    // It is not root's.
+    let said = as_root_or_why(&scene).await;
+    assert!(said.contains("su did not take the password"), "{said}");
+    // By hand: the program asks, and the stored password is typed by its name.
+    let by_hand = json!({"alias": "web1", "cmd": "su other -c 'id -un'"});
+    let task = scene
+        .client
+        .call("task_exec_interactive", by_hand)
+        .await
+        .ok();
+    assert!(
+        task.text().contains("waiting at: Password:"),
+        "{}",
+        task.text()
+    );
+    let typed = json!({"id": task.facts()["id"], "secret": "server:web1/sudoPassword"});
+    let done = scene.client.call("task_input", typed).await.ok();
+    done.has(&json!({"state": "done", "exitCode": 0, "output": "other"}));
+    for name in ["audit.jsonl", "queue.json", "history.json"] {
+        let kept = std::fs::read_to_string(scene.data.path().join(name)).unwrap_or_default();
+        assert!(!kept.contains(PASSWORD), "{name}");
     }
 }

@@ -198,9 +198,71 @@ async fn the_prompt_of_any_program_is_learnt() {
         .await;
     let asked = shell.type_in("read -r -s -p 'Password: ' p").await;
     asked.has(&json!({"prompt": "Password:"}));
+    assert!(
+        asked
+            .text()
+            .starts_with("waiting at: Password: (shell shell in read -r -s -p "),
+        "{}",
+        asked.text()
+    );
     shell
         .talk(&[("hunter2", "0", ""), ("echo ${#p}", "0", "7")])
         .await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_wrong_types_nothing_and_a_letter_is_a_key() {
+    let fixture = Fixture::start().await;
+    let shell = Shell::open(&fixture.client, "shell", json!({})).await;
+    for (wrong, words) in [
+        (
+            json!({"input": "echo no", "key": "F99"}),
+            "nothing was typed",
+        ),
+        (json!({"input": "echo no", "key": "return!"}), "is no key"),
+        (
+            json!({"input": "echo no", "key": "q"}),
+            "belongs into the text",
+        ),
+        (
+            json!({"input": "echo no", "secret": "server:web1/x"}),
+            "secret",
+        ),
+        (
+            json!({"input": format!("echo {}", "x".repeat(100_000))}),
+            "4000 bytes",
+        ),
+        (json!({"secret": "server:web1/nothing"}), "nothing"),
+    ] {
+        let shown = wrong.to_string();
+        let shown: String = shown.chars().take(80).collect();
+        let refused = shell.send(wrong).await;
+        assert!(refused.is_error(), "{shown}");
+        assert!(
+            refused.text().contains(words),
+            "{shown}: {}",
+            refused.text()
+        );
+    }
+    // What a refused call had left would stand before it.
+    shell.talk(&[("echo yes", "0", "yes")]).await;
+    let quits = "stty -icanon -echo; dd bs=1 count=1 2>/dev/null; stty icanon echo";
+    shell
+        .send(json!({"input": quits, "wait": 0.5}))
+        .await
+        .ok()
+        .has(&json!({"state": "running"}));
+    shell
+        .press("Q")
+        .await
+        .has(&json!({"exitCode": 0, "output": "Q"}));
+    let python = Shell::open(&fixture.client, "python", json!({"program": "python3"})).await;
+    let long = format!("len('{}')", "x".repeat(100_000));
+    let refused = python.send(json!({"input": long})).await;
+    let refused = refused.error("INVALID_ARGUMENT");
+    assert!(refused.to_string().contains("write a file"), "{refused}");
+    let fits = format!("len('{}')", "x".repeat(3900));
+    python.talk(&[(&fits, ">>>", "3900")]).await;
 }
 
 #[tokio::test]
@@ -328,6 +390,13 @@ async fn a_shell_takes_no_place_of_commands_and_secrets_are_masked() {
         .await;
     let shown = shell.type_in("Zq8-typed-s3cret").await;
     shown.has(&json!({"output": "got ***"}));
+    // A stored one is typed by its name.
+    shell
+        .type_in("read -r -s -p 'Key: ' V; echo; echo \"${#V} $V\"")
+        .await;
+    let typed = json!({"secret": "server:web1/password"});
+    let shown = shell.send(typed).await.ok();
+    shown.has(&json!({"output": "20 ***"}));
     let stats = client.call("pool_stats", json!({})).await.ok();
     assert_eq!(stats.facts()["shells"][0]["shell"], "shell");
     assert_eq!(stats.facts()["byServer"]["web1"]["inUse"], 0);

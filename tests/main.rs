@@ -8,6 +8,7 @@ mod ahead;
 mod allowed_roots;
 mod answers;
 mod apis;
+mod apt;
 mod asking;
 mod audit;
 mod authorize;

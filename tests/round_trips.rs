@@ -81,6 +81,28 @@ async fn the_first_command_of_a_process_takes_no_round_trip_more_than_the_login_
     assert_eq!(fewest, 8);
 }
 
+/// The bytes that TCP sends before it waits for an answer (RFC 6928): ten segments.
+const FIRST_WINDOW: usize = 10 * 1460;
+
+#[tokio::test]
+async fn a_command_in_the_background_has_begun_after_one_round_trip() {
+    let counted = Counted::warm().await;
+    // It is looked at later, and cleared away.
+    let mut fewest = (usize::MAX, usize::MAX);
+    for _ in 0..CALLS {
+        counted.round_trips.begin().await;
+        let call = json!({"alias": "web1", "cmd": "sleep 5", "background": true});
+        let begun = counted.client.call("task_exec", call).await.ok();
+        let (taken, sent) = counted.round_trips.so_far();
+        fewest = (fewest.0.min(taken), fewest.1.min(sent));
+        let id = json!({"id": begun.facts()["id"]});
+        counted.client.call("task_cancel", id).await.ok();
+    }
+    let (taken, sent) = fewest;
+    assert_eq!(taken, 1);
+    assert!(sent < FIRST_WINDOW, "{sent} bytes");
+}
+
 /// Calls that send a command line, one with input, one with several steps, and a script, with the output
 /// of each.
 fn calls(log: &str) -> [(&'static str, Value, &'static str); 4] {

@@ -194,3 +194,31 @@ async fn a_tunnel_leads_through_a_jump_host() {
     assert_eq!(back, b"far");
     assert_eq!([behind.accepted(), fixture.server.accepted()], [1, 1]);
 }
+
+/// OpenSSH does not bound the connections that it forwards; others do.
+#[tokio::test]
+async fn a_tunnel_has_more_ssh_connections_where_each_carries_few() {
+    let fixture = Fixture::embedded().await;
+    fixture.server.set_max_forwards(2);
+    let server = PortServer::echo().await;
+    let client = &fixture.client;
+    let tunnel = open(client, json!({"to": server.place()})).await;
+    let before = fixture.server.accepted();
+    // All are open at once: each has had an answer.
+    let mut streams = Vec::new();
+    for number in 0..6_u8 {
+        let mut stream = TcpStream::connect(listens(&tunnel)).await.unwrap();
+        stream.write_all(&[number]).await.unwrap();
+        let mut back = [0];
+        stream.read_exact(&mut back).await.unwrap();
+        assert_eq!(back, [number]);
+        streams.push(stream);
+    }
+    assert_eq!(fixture.server.accepted() - before, 2);
+    for (number, stream) in streams.into_iter().enumerate() {
+        let sent = noise(50_000 + number);
+        assert!(exchange_over(stream, &sent).await.unwrap() == sent);
+    }
+    let counted = listed(client, &tunnel).await;
+    assert_has(&counted, &json!({"connections": 6, "failed": 0}));
+}

@@ -1,8 +1,13 @@
 //! Commands at a terminal that wait for input: the call says so at once, and the answer is typed later.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Fixture};
+use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so};
+
+/// A sync timeout that is over before a command may be said to wait.
+const SHORT: Duration = Duration::from_millis(1500);
 
 /// Begins a command at a terminal, which comes to wait.
 async fn begun(client: &Client, cmd: &str, more: Value) -> Answer {
@@ -34,11 +39,12 @@ async fn a_command_that_waits_is_told_of_and_answered() {
         status.text()
     );
     let next = type_in(client, &task, json!({"text": "bob"})).await.ok();
-    assert!(
-        next.text().contains("waiting at: Sure, bob?"),
-        "{}",
-        next.text()
+    assert_eq!(
+        next.text(),
+        format!("waiting at: Sure, bob? (task {id})"),
+        "neither the question before nor what was typed comes back"
     );
+    next.has(&json!({"state": "waiting", "prompt": "Sure, bob?", "output": ""}));
     let waited = client
         .call("task_wait", json!({"id": id, "timeout": 0.1}))
         .await
@@ -49,10 +55,91 @@ async fn a_command_that_waits_is_told_of_and_answered() {
         waited.text()
     );
     let done = type_in(client, &task, json!({"text": "yes"})).await.ok();
-    done.has(&json!({"exitCode": 3}));
-    assert!(done.text().contains("bob said yes"), "{}", done.text());
+    done.has(&json!({"state": "done", "exitCode": 3, "output": "bob said yes"}));
+    assert!(done.text().starts_with("exit 3 in "), "{}", done.text());
+    let (_, printed) = done.text().split_once('\n').unwrap();
+    assert_eq!(printed, "bob said yes");
     let late = type_in(client, &task, json!({"text": "x"})).await;
     late.error("INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn an_answer_has_what_came_since_the_text_was_typed() {
+    let fixture = Fixture::start().await;
+    let client = &fixture.client;
+    let cmd =
+        "seq 1 3000; read -r -p 'First: ' a; seq 4000 9000; read -r -p 'Second: ' b; sleep 60";
+    let task = begun(client, cmd, json!({})).await;
+    let next = type_in(client, &task, json!({"text": "x"})).await.ok();
+    let text = next.text();
+    assert!(text.starts_with("waiting at: Second: (task "), "{text}");
+    let lines: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!(
+        (lines[0], lines[lines.len() - 1]),
+        ("4000", "9000"),
+        "{text}"
+    );
+    // The call for the part that was left out begins behind what is shown.
+    let (_, call) = text.split_once("task_output {").unwrap();
+    let (_, offset) = call.split_once("\"offset\":").unwrap();
+    let offset: u64 = offset.split('}').next().unwrap().parse().unwrap();
+    let part = json!({"id": task.facts()["id"], "offset": offset, "maxBytes": 100});
+    let part = client.call("task_output", part).await.ok();
+    let before = lines
+        .iter()
+        .position(|line| line.starts_with("[…"))
+        .unwrap();
+    let after: u64 = lines[before - 1].parse().unwrap();
+    let (_, part) = part.text().split_once('\n').unwrap();
+    assert_eq!(part.lines().next(), Some((after + 1).to_string().as_str()));
+    client
+        .call("task_cancel", json!({"id": task.facts()["id"]}))
+        .await
+        .ok();
+}
+
+#[tokio::test]
+async fn a_task_that_goes_on_after_its_input_says_so() {
+    let fixture = Fixture::configured(Sshd::start(), |config| config.sync_timeout = SHORT).await;
+    let client = &fixture.client;
+    let cmd = "read -r -p 'Name: ' n; echo begun; sleep 60";
+    let task = begun(client, cmd, json!({})).await;
+    let id = json!({"id": task.facts()["id"]});
+    eventually_so("it waits", async || {
+        let status = client.call("task_status", id.clone()).await.ok();
+        status.text().contains("waiting at: Name:")
+    })
+    .await;
+    let on = type_in(client, &task, json!({"text": "bob"})).await.ok();
+    on.has(&json!({"state": "running", "output": "begun"}));
+    assert!(
+        on.text().starts_with("running for ") && on.text().contains("task_wait"),
+        "{}",
+        on.text()
+    );
+    let stopped = type_in(client, &task, json!({"key": "ctrl-c"})).await.ok();
+    stopped.has(&json!({"state": "done"}));
+    assert!(!stopped.text().contains("Name:"), "{}", stopped.text());
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_types_nothing_and_a_letter_is_one() {
+    let fixture = Fixture::start().await;
+    let client = &fixture.client;
+    let cmd = "read -r -n 1 -p 'Go on? ' a; echo; read -r -p 'Name: ' n; echo \"$a.$n\"";
+    let task = begun(client, cmd, json!({})).await;
+    for wrong in ["F99", "retrun", "yes"] {
+        let wrong = type_in(client, &task, json!({"text": "x", "key": wrong})).await;
+        let error = wrong.error("INVALID_ARGUMENT");
+        assert!(error.to_string().contains("nothing was typed"), "{error}");
+    }
+    let long = json!({"text": "x".repeat(5000)});
+    let long = type_in(client, &task, long).await.error("INVALID_ARGUMENT");
+    assert!(long.to_string().contains("4000 bytes"), "{long}");
+    let next = type_in(client, &task, json!({"key": "Y"})).await.ok();
+    next.has(&json!({"prompt": "Name:"}));
+    let done = type_in(client, &task, json!({"text": "bob"})).await.ok();
+    done.has(&json!({"output": "Y.bob"}));
 }
 
 #[tokio::test]
@@ -133,7 +220,7 @@ async fn a_child_that_waits_is_named_at_its_parent() {
         parent.text()
     );
     let id = json!({"id": parent.facts()["id"]});
-    crate::helper::eventually_so("both wait", async || {
+    eventually_so("both wait", async || {
         let status = client.call("task_status", id.clone()).await.ok();
         ["web1", "web2"].iter().all(|alias| {
             status

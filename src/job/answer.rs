@@ -18,6 +18,8 @@ pub struct ShownOutput {
     pub stdout: String,
     /// Standard error; empty if there was none.
     pub stderr: String,
+    /// Set if there was more, of which a caller was told before.
+    pub is_part: bool,
 }
 
 impl ShownOutput {

@@ -44,6 +44,8 @@ pub(super) struct StreamOf<'a, R> {
     pub(super) id: &'a JobId,
     pub(super) stream: Stream,
     pub(super) charset: Charset,
+    /// The position at which the excerpt begins.
+    pub(super) from: u64,
     /// Set while more may come.
     pub(super) grows: bool,
     /// Set if the end matters more than the beginning.
@@ -56,6 +58,7 @@ impl<R: Fn(&Selection) -> io::Result<Page>> StreamOf<'_, R> {
     /// The part that a view shows of the stream.
     pub(super) fn excerpt(&self, view: &OutputView, budget: usize) -> io::Result<String> {
         let selection = Selection {
+            offset: self.from,
             limit: budget,
             whole_lines: true,
             grows: self.grows,
@@ -194,6 +197,7 @@ mod tests {
             id: &id,
             stream: Stream::Stdout,
             charset: Charset::default(),
+            from: 0,
             grows: false,
             failed,
             read: |selection: &Selection| selection.read_text(text),

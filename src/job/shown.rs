@@ -58,6 +58,7 @@ impl Jobs {
                 view,
                 stdout,
                 stderr,
+                is_part: false,
             });
         }
         let (outputs, view) = (Arc::clone(self.outputs()), view.clone());
@@ -77,6 +78,7 @@ impl Jobs {
                     id: &id,
                     stream,
                     charset,
+                    from: 0,
                     grows: false,
                     failed,
                     read: |selection: &Selection| {
@@ -96,6 +98,7 @@ impl Jobs {
                 view,
                 stdout,
                 stderr,
+                is_part: false,
             })
         })
         .await

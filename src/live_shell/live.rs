@@ -23,7 +23,7 @@ use crate::ssh::prompt::secrecy::asks_for_secret;
 use crate::ssh::{Pool, TerminalEnd, TerminalRequest, TerminalSession, TerminalState};
 use crate::sync::lock;
 use crate::terminal::{DisplayShape, ShownText};
-use crate::text::ending;
+use crate::text::{beginning, ending};
 use crate::time::{Timestamp, brief};
 
 /// The time in which a shell tells its first prompt. One that does not is taken for another program.
@@ -41,6 +41,9 @@ const INTERRUPT: &str = "\u{3}";
 
 /// The most bytes of output that the cause of an end quotes.
 const LONGEST_UNTOLD: usize = 1000;
+
+/// The most bytes of a command that an answer names.
+const LONGEST_COMMAND: usize = 40;
 
 /// A shell that is open.
 pub(super) struct LiveShell {
@@ -325,7 +328,7 @@ impl LiveShell {
         shown.text = without_echo(&shown.text, typed, &dialogue.prompts, dialogue.dialect);
         let screen =
             (*rest == ShellRest::Screen).then(|| self.session.look(|state| state.display.screen()));
-        let mut headline = self.headline(rest, took);
+        let mut headline = self.headline(rest, took, &dialogue.runs());
         if *rest == ShellRest::Running && self.session.is_typing() {
             headline.push_str(" (it has not read all of the input yet)");
         }
@@ -338,7 +341,7 @@ impl LiveShell {
         )
     }
 
-    fn headline(&self, rest: &ShellRest, took: Duration) -> String {
+    fn headline(&self, rest: &ShellRest, took: Duration, runs: &str) -> String {
         let (name, took) = (&self.name, brief(took));
         match rest {
             ShellRest::Prompt { status, directory } => {
@@ -352,13 +355,13 @@ impl LiveShell {
                 "waiting at: > (shell {name}: the command is not complete; send the rest, or key ctrl-c)"
             ),
             ShellRest::Waiting(prompt) => {
-                format!("waiting at: {} (shell {name})", prompt.trim_end())
+                format!("waiting at: {} (shell {name}{runs})", prompt.trim_end())
             }
             ShellRest::Screen => format!(
-                "waiting at its screen (shell {name}: send keys; input without Enter by key none)"
+                "waiting at its screen (shell {name}{runs}: send keys; input without Enter by key none)"
             ),
             ShellRest::Running => format!(
-                "running after {took} (shell {name}: shell_send without input looks again, key ctrl-c stops it)"
+                "running after {took} (shell {name}{runs}: shell_send without input looks again, key ctrl-c stops it)"
             ),
             ShellRest::Ended(end) => format!("shell {name} has ended: {}", end_text(end)),
         }
@@ -507,6 +510,15 @@ impl Dialogue {
             prompts: LearntPrompts::default(),
             typed: TypedText::of_program(program.unwrap_or("sh")),
             rest: ShellRest::Running,
+        }
+    }
+
+    /// The command that runs in a shell, for people: the beginning of its first line.
+    fn runs(&self) -> String {
+        let first = self.typed.command().trim().lines().next();
+        match (self.dialect, first) {
+            (Dialect::Other, _) | (_, None) => String::new(),
+            (_, Some(command)) => format!(" in {}", beginning(command, LONGEST_COMMAND)),
         }
     }
 

@@ -8,17 +8,11 @@ use super::dialect::Dialect;
 use crate::error::Error;
 use crate::guard::{DeviceLack, Guard};
 use crate::random;
-use crate::shell::quote;
+use crate::shell::{quote, quote_path};
 use crate::terminal::TerminalKey;
 
 /// The most characters of a name.
 const LONGEST_NAME: usize = 40;
-
-/// The most bytes of a text that is typed at once.
-const LONGEST_INPUT: usize = 256 * 1024;
-
-/// The most bytes of a line: a terminal that a program does not read key by key drops the rest (Linux, `n_tty`).
-const LONGEST_LINE: usize = 4000;
 
 /// A request for a shell.
 #[derive(Clone, Debug)]
@@ -108,7 +102,7 @@ impl ShellRequest {
     pub(super) fn command(&self) -> String {
         let mut command = String::new();
         if let Some(directory) = &self.directory {
-            let _ = writeln!(command, "cd -- {} || exit", quote(directory));
+            let _ = writeln!(command, "cd -- {} || exit", quote_path(directory));
         }
         for (name, value) in &self.environment {
             let _ = writeln!(command, "export {name}={}", quote(value));
@@ -140,26 +134,6 @@ impl ShellRequest {
 }
 
 impl ShellInput {
-    /// Refuses what no terminal takes.
-    pub fn check(&self) -> Result<(), Error> {
-        let text = self.text.as_deref().unwrap_or_default();
-        if text.len() > LONGEST_INPUT {
-            let problem =
-                format!("has more than {LONGEST_INPUT} bytes; write a file and have that read");
-            return Err(Error::invalid("input", problem));
-        }
-        if text
-            .split(['\n', '\r'])
-            .any(|line| line.len() > LONGEST_LINE)
-        {
-            let problem = format!(
-                "has a line of more than {LONGEST_LINE} bytes, of which a terminal drops the rest; write a file and have that read"
-            );
-            return Err(Error::invalid("input", problem));
-        }
-        Ok(())
-    }
-
     /// Returns whether there is nothing to send.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_none() && self.key.is_none()

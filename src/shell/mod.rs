@@ -23,7 +23,7 @@ mod usual;
 pub(crate) mod wrapper;
 
 pub(crate) use background::leaves_behind;
-pub(crate) use quote::{quote, quote_to_type};
+pub(crate) use quote::{quote, quote_path, quote_to_type};
 pub(crate) use reading::only_reads;
 pub(crate) use screen::screen_program;
 pub(crate) use streaming::is_streaming;

@@ -17,6 +17,15 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
+/// A path as one word of a POSIX shell, in which a `~` at its beginning is the home directory.
+pub(crate) fn quote_path(path: &str) -> String {
+    match path.strip_prefix('~') {
+        Some("") => "\"$HOME\"".to_owned(),
+        Some(rest) if rest.starts_with('/') => format!("\"$HOME\"{}", quote(rest)),
+        _ => quote(path),
+    }
+}
+
 /// `text` as a person types it as one word: quoted only where a shell would take it apart or expand it.
 pub(crate) fn quote_to_type(text: &str) -> String {
     let is_plain = |letter: char| {

@@ -88,7 +88,7 @@ fn rule_before(
         |alias: &String| access.is_about_server() && app.servers().has(alias).unwrap_or(true);
     let servers: Vec<_> = alias.filter(is_known).into_iter().collect();
     let typed = typed.unwrap_or_default();
-    let has_key = text("key").is_some_and(key_may_act);
+    let has_key = text("key").is_some_and(key_may_act) || text("secret").is_some();
     let may_act = has_key || !typed.is_empty() && !only_reads(typed);
     let work = WantedWork {
         servers: &servers,

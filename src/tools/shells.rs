@@ -16,7 +16,8 @@ use crate::guard::Access;
 use crate::live_shell::{ShellAnswer, ShellInput, ShellRequest};
 use crate::reply::Reply;
 use crate::secret::remember;
-use crate::terminal::TerminalKey;
+use crate::store::SecretName;
+use crate::terminal::{TerminalKey, cannot_be_typed};
 
 /// The key that ends a line.
 const ENTER: &str = "enter";
@@ -46,7 +47,9 @@ struct SendToShell {
     shell: String,
     /// Text to type, of any number of lines. Enter follows unless `key` is given.
     input: Option<String>,
-    /// Key to press: enter, ctrl-c, ctrl-d, tab, esc, up, pgdn, f1, …; none: type without Enter.
+    /// Stored secret to type instead of a text: server:web1/password, api:x/key.
+    secret: Option<String>,
+    /// Key to press: enter, ctrl-c, ctrl-d, tab, esc, up, f1, q, …; none: type without Enter.
     key: Option<String>,
     /// Most seconds until the answer. It comes as soon as the input is done or something waits.
     wait: Option<NumberOfSeconds>,
@@ -57,16 +60,6 @@ struct SendToShell {
 struct CloseShell {
     /// Shell.
     shell: String,
-}
-
-impl SendToShell {
-    fn input(&self) -> Result<ShellInput, Error> {
-        let key = pressed(self.key.as_deref(), self.input.is_some())?;
-        let text = self.input.clone();
-        let input = ShellInput { text, key };
-        input.check()?;
-        Ok(input)
-    }
 }
 
 #[tool_router(router = shell_tools, vis = "pub(super)")]
@@ -100,7 +93,8 @@ impl App {
     ) -> Result<Reply, Error> {
         let wait = self.longest_shell_wait(wanted.wait);
         let _pending = self.note_pending(call.request(), PendingWork::Shell(wanted.shell.clone()));
-        let sent = self.shells().send(&wanted.shell, wanted.input()?, wait);
+        let input = self.shell_input(&wanted).await?;
+        let sent = self.shells().send(&wanted.shell, input, wait);
         let source = ProgressSource::Time("the shell has been working");
         reply(&call.reporting(&source, || None, sent).await?)
     }
@@ -113,6 +107,40 @@ impl App {
     ) -> Result<Reply, Error> {
         let report = self.shells().close(&shell).await?;
         Reply::new(format!("shell {shell} is closed"), &report)
+    }
+
+    /// The input of a call. Nothing is typed if a part of it is wrong.
+    async fn shell_input(&self, wanted: &SendToShell) -> Result<ShellInput, Error> {
+        let (key, secret) = (wanted.key.as_deref(), wanted.secret.as_deref());
+        let letter = letter_key(key, wanted.input.is_some() || secret.is_some())?;
+        let key = match letter {
+            Some(_) => None,
+            None => pressed(key, wanted.input.is_some() || secret.is_some())?,
+        };
+        let text = match (&wanted.input, secret) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("secret", "does not go with `input`"));
+            }
+            (None, Some(name)) => match self.shells().server_of(&wanted.shell) {
+                Some(alias) => Some(self.secret_to_type(name, &alias).await?),
+                // Sending says why there is no such shell.
+                None => None,
+            },
+            (input, None) => input.clone().or(letter),
+        };
+        if let Some(problem) = text.as_deref().and_then(cannot_be_typed) {
+            return Err(Error::invalid("input", problem));
+        }
+        Ok(ShellInput { text, key })
+    }
+
+    /// The stored secret with this name, in clear text, for a terminal of a server.
+    pub(super) async fn secret_to_type(&self, name: &str, alias: &str) -> Result<String, Error> {
+        let name: SecretName = name
+            .parse()
+            .map_err(|problem: String| Error::invalid("secret", problem))?;
+        let secret = self.jobs().secrets().reveal(&name, alias).await?;
+        Ok(secret.expose().to_owned())
     }
 
     /// The time that a call waits for a shell: what it asks for, at most the sync timeout.
@@ -152,6 +180,20 @@ impl Tools {
     }
 }
 
+/// The letter that is meant as a key, which is typed as a text is, and without Enter.
+pub(super) fn letter_key(name: Option<&str>, has_text: bool) -> Result<Option<String>, Error> {
+    let mut letters = name.unwrap_or_default().chars();
+    let letter = letters.next().filter(|letter| !letter.is_control());
+    let Some(letter) = letter.filter(|_| letters.next().is_none()) else {
+        return Ok(None);
+    };
+    if has_text {
+        let problem = "is a letter, which belongs into the text; none: type without Enter";
+        return Err(Error::invalid("key", problem));
+    }
+    Ok(Some(letter.to_string()))
+}
+
 /// The key that is pressed: the named one, or Enter after a text.
 pub(super) fn pressed(name: Option<&str>, has_text: bool) -> Result<Option<TerminalKey>, Error> {
     let enter = has_text.then_some(ENTER);
@@ -162,7 +204,10 @@ pub(super) fn pressed(name: Option<&str>, has_text: bool) -> Result<Option<Termi
         return Ok(None);
     };
     let key = TerminalKey::named(name).ok_or_else(|| {
-        let problem = format!("is no key; known: {}, {NO_KEY}", TerminalKey::NAMES);
+        let problem = format!(
+            "is no key, and nothing was typed; known: a letter, {}, {NO_KEY}",
+            TerminalKey::NAMES
+        );
         Error::invalid("key", problem)
     })?;
     Ok(Some(key))

@@ -5,18 +5,18 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::shells::{key_may_act, pressed};
+use super::shells::{key_may_act, letter_key, pressed};
 use super::{Call, Confirmation, IfUnasked, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::{Access, Guard, WantedWork};
-use crate::job::{Job, JobId, OutputView};
+use crate::job::{Job, JobId, TypedLine};
 use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::shell::only_reads;
-use crate::ssh::prompt::link::TypedInput;
+use crate::ssh::prompt::link::{TypedInput, TypedPlace};
 use crate::ssh::prompt::secrecy::{asks_for_secret, is_harmless};
-use crate::store::SecretName;
+use crate::terminal::cannot_be_typed;
 use crate::text::beginning;
 
 /// The most bytes of a task's command in a question.
@@ -29,7 +29,7 @@ struct TypeToTask {
     id: String,
     /// Text to type; Enter follows unless `key` is given.
     text: Option<Secret>,
-    /// Key to press, as in shell_send.
+    /// Key to press: enter, ctrl-c, ctrl-d, tab, esc, up, f1, q, …; none: type without Enter.
     key: Option<String>,
     /// Stored secret to type instead of a text: server:web1/password, api:x/key.
     secret: Option<String>,
@@ -37,7 +37,7 @@ struct TypeToTask {
 
 #[tool_router(router = task_input_tools, vis = "pub(super)")]
 impl App {
-    /// Type into a task that waits at a prompt (task_exec_interactive), and wait for what comes of it.
+    /// Type into a task that waits at a prompt (task_exec_interactive), and read what comes of it.
     #[tool(title = "Type into a task", meta = declare(Access::RunsCommands, Toolset::Live).asking())]
     async fn task_input(
         &self,
@@ -52,13 +52,23 @@ impl App {
         let prompt = self.jobs().waits_at(&id).unwrap_or_default();
         let input = self.typed_input(&wanted, &job, &prompt).await?;
         let question = self.question_before_typing(&wanted, &job, &prompt, &input)?;
+        let typed = TypedLine {
+            waited_at: self.jobs().prompt_of(&id).unwrap_or_default(),
+            shown: match (&input.secret, &wanted.text) {
+                (None, Some(text)) => text.expose().to_owned(),
+                (None, None) => input.text.clone(),
+                (Some(_), _) => String::new(),
+            },
+            place: input.place.clone(),
+        };
         let typing = async {
             let handle = self.jobs().type_in(&id, input)?;
             let outcome = self
                 .jobs()
                 .wait_for_news(&handle, self.config().sync_timeout);
             let job = self.follow(&call, &id, outcome).await?;
-            self.reply_about(&job, &OutputView::default()).await
+            let answer = self.jobs().answer_since(&job, &typed).await?;
+            Reply::of_job(&job, answer.text.clone()).with_facts(&answer)
         };
         match question {
             Some(question) => self.if_agreed(person, question, typing).await,
@@ -118,21 +128,23 @@ impl App {
         job: &Job,
         prompt: &str,
     ) -> Result<TypedInput, Error> {
+        let has_text = wanted.text.is_some() || wanted.secret.is_some();
+        let letter = letter_key(wanted.key.as_deref(), has_text)?;
+        let key = match letter {
+            Some(_) => None,
+            None => pressed(wanted.key.as_deref(), has_text)?,
+        };
         let (text, is_secret) = match (&wanted.text, &wanted.secret) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("secret", "does not go with `text`"));
             }
-            (_, Some(name)) => {
-                let name: SecretName = name
-                    .parse()
-                    .map_err(|problem: String| Error::invalid("secret", problem))?;
-                let secret = self.jobs().secrets().reveal(&name, &job.alias).await?;
-                (Some(secret.expose().to_owned()), true)
-            }
+            (_, Some(name)) => (Some(self.secret_to_type(name, &job.alias).await?), true),
             (Some(text), None) => (Some(text.expose().to_owned()), asks_for_secret(prompt)),
-            (None, None) => (None, false),
+            (None, None) => (letter, false),
         };
-        let key = pressed(wanted.key.as_deref(), text.is_some())?;
+        if let Some(problem) = text.as_deref().and_then(cannot_be_typed) {
+            return Err(Error::invalid("text", problem));
+        }
         let text = text.unwrap_or_default();
         let answers = IndexMap::from([(prompt.to_owned(), text.clone())]);
         self.guard().may_answer(&job.summary(), &answers)?;
@@ -140,6 +152,7 @@ impl App {
         Ok(TypedInput {
             secret: is_secret.then(|| text.clone()),
             text: text.replace('\n', "\r") + &key.unwrap_or_default(),
+            place: TypedPlace::default(),
         })
     }
 }

@@ -58,7 +58,8 @@ pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };
 pub use sudo::{
-    Elevator, ROOT_PASSWORD, SUDO_PASSWORD, as_root, attempts, elevating_host, sudo_host, sudoer,
+    Elevator, ROOT_PASSWORD, SUDO_PASSWORD, as_root, attempts, elevating_host, set_password,
+    set_rules, sudo_host, sudoer,
 };
 pub use terminal::Terminal;
 pub use tools::{printed, run_apart, script, test_tool};

@@ -21,6 +21,8 @@ pub struct RoundTrips {
 #[derive(Default)]
 struct Counter {
     round_trips: AtomicUsize,
+    /// Bytes that the client has sent.
+    sent: AtomicUsize,
     /// True if what the client sends next begins a round trip.
     begins: AtomicBool,
 }
@@ -49,7 +51,17 @@ impl RoundTrips {
     pub async fn begin(&self) {
         self.settled().await;
         self.counter.round_trips.store(0, Ordering::Relaxed);
+        self.counter.sent.store(0, Ordering::Relaxed);
         self.counter.begins.store(true, Ordering::Relaxed);
+    }
+
+    /// The round trips since then so far, and the bytes that the client has sent in them.
+    pub fn so_far(&self) -> (usize, usize) {
+        let Counter {
+            round_trips, sent, ..
+        } = &*self.counter;
+        let [round_trips, sent] = [round_trips, sent].map(|count| count.load(Ordering::Relaxed));
+        (round_trips, sent)
     }
 
     /// The round trips since then, once the client sends no more.
@@ -78,6 +90,7 @@ async fn carry(mut near: TcpStream, mut far: TcpStream, counter: &Counter) -> st
                     return Ok(());
                 }
                 far.write_all(&sent[..length]).await?;
+                counter.sent.fetch_add(length, Ordering::Relaxed);
                 let begins = counter.begins.swap(false, Ordering::Relaxed);
                 counter.round_trips.fetch_add(usize::from(begins), Ordering::Relaxed);
                 passes_at = Instant::now() + QUIET;

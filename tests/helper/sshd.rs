@@ -197,6 +197,15 @@ impl Sshd {
         }
     }
 
+    /// Runs a script in its mount namespace.
+    pub fn inside(&self, script: &str) {
+        let process = self.process.id().to_string();
+        let mut command = Command::new("nsenter");
+        command.args(["-m", "-t", &process, "sh", "-c", script]);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{script}: {done:?}");
+    }
+
     /// The listener, and what it has begotten.
     fn processes(&self) -> Vec<u32> {
         let mut processes = vec![self.process.id()];

@@ -121,10 +121,12 @@ fn prepare(path: &Path, elevator: Elevator<'_>) -> String {
         "group",
         &format!("{SUDOER}:x:{SUDOER_ID}:\nother:x:4243:\n"),
     );
-    let line =
-        |user: &str, password: &str| format!("{user}:{}:19000:0:99999:7:::\n", hashed(password));
-    let shadow =
-        line("root", ROOT_PASSWORD) + &line(SUDOER, SUDO_PASSWORD) + "other:*:19000:0:99999:7:::\n";
+    let shadow = [
+        shadow_line("root", &hashed(ROOT_PASSWORD)),
+        shadow_line(SUDOER, &hashed(SUDO_PASSWORD)),
+        shadow_line("other", "*"),
+    ];
+    let shadow = shadow.concat();
     let rules = format!(
         "Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\nDefaults lecture=always\n{rules}\n"
     );
@@ -150,10 +152,33 @@ fn prepare(path: &Path, elevator: Elevator<'_>) -> String {
     String::new()
 }
 
+/// Gives a user there another password, as an administrator would.
+pub fn set_password(sshd: &Sshd, user: &str, password: &str) {
+    let shadow = sshd.directory.path().join("etc/shadow");
+    let lines = std::fs::read_to_string(&shadow).unwrap();
+    let lines = lines.lines().map(|line| match line.split(':').next() {
+        Some(name) if name == user => shadow_line(user, &hashed(password)),
+        _ => format!("{line}\n"),
+    });
+    let lines: String = lines.collect();
+    // In place: the file is mounted.
+    std::fs::write(shadow, lines).unwrap();
+}
+
+/// Gives sudo there other rules.
+pub fn set_rules(sshd: &Sshd, rules: &str) {
+    let sudoers = sshd.directory.path().join("etc/sudoers");
+    std::fs::write(sudoers, format!("{rules}\n")).unwrap();
+}
+
 /// The number of times that a password was asked for there: sudo does so again after a wrong one.
 pub fn attempts(sshd: &Sshd) -> usize {
     let attempts = std::fs::read_to_string(sshd.home("attempts"));
     attempts.unwrap_or_default().lines().count()
+}
+
+fn shadow_line(user: &str, hashed: &str) -> String {
+    format!("{user}:{hashed}:19000:0:99999:7:::\n")
 }
 
 fn hashed(password: &str) -> String {

@@ -1,4 +1,4 @@
-//! Twenty-three jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
+//! Twenty-five jobs of an operator: the spawned binary with its default settings, sshd, and the calls that a
 //! sensible model makes.
 //!
 //! A job asserts that it was done, mostly by what is on the server then. Its calls and the bytes of its answers
@@ -6,6 +6,7 @@
 
 mod commands;
 mod files;
+mod live;
 mod machines;
 mod services;
 mod session;
@@ -40,12 +41,14 @@ async fn the_jobs_are_done_with_few_bytes() {
     operator.job(commands::failing_build).await;
     operator.job(commands::large_output).await;
     operator.job(commands::runaway_processes).await;
+    operator.job(live::count_in_a_repl).await;
+    operator.job(live::page_on_their_loopback).await;
     operator.job(tasks::followed_log).await;
     operator.job(tasks::dump_that_outlives_the_client).await;
     operator.job(tasks::retried_transfer).await;
     operator.job(tasks::history).await;
     let done = operator.done();
-    assert_eq!(done.len(), 23);
+    assert_eq!(done.len(), 25);
     let whole: usize = done.iter().map(|job| job.received).sum();
     assert!(whole <= ROOM, "{whole} bytes of answers");
 }

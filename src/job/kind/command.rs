@@ -229,7 +229,11 @@ pub(super) fn render(
     let CommandOutcome { printed, exit } = outcome;
     let mut text = AnswerText::of(job, headline(job, printed, exit));
     if shown.is_empty() {
-        text.remark("no output");
+        text.remark(if shown.is_part {
+            "no further output"
+        } else {
+            "no output"
+        });
     } else if printed.open_ended == Some(true) {
         text.remark("no newline at its end");
     }

@@ -119,6 +119,7 @@ fn excerpt(
         id: &job.id,
         stream,
         charset: Charset::default(),
+        from: 0,
         grows: false,
         failed: false,
         read: |selection: &Selection| selection.read_text(printed),

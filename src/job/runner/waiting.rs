@@ -76,6 +76,11 @@ impl Jobs {
         Some(waiting.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
     }
 
+    /// The line at which a job's own command waits for input.
+    pub fn prompt_of(&self, id: &JobId) -> Option<String> {
+        self.live().get(id)?.handle.link.waiting()
+    }
+
     /// Types to the command of a job that runs at a terminal, and returns the job.
     pub fn type_in(&self, id: &JobId, input: TypedInput) -> Result<JobHandle, Error> {
         let handle = self.handle(id);

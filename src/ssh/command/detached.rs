@@ -89,12 +89,14 @@ impl DetachedCommand<'_> {
     ) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
         let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
-        let script = self
-            .script("start", START)
+        let script = Script::new("start", START.to_owned(), LIMIT)
+            .with(self.directory)
+            .with_token()
             .with(&limit)
             .with(text.line)
-            .with(&library(ATTEND))
-            .with(&library(WATCH));
+            .with(&library(""))
+            .with(ATTEND)
+            .with(WATCH);
         let script = match &text.data {
             Some(data) => script.with("data").with_input(data.clone()),
             None => script,

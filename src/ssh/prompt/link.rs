@@ -1,6 +1,6 @@
 //! The link between a command at a terminal and the callers who look at it and type to it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -33,6 +33,25 @@ pub struct TypedInput {
     pub text: String,
     /// The part of it that may be shown nowhere.
     pub secret: Option<String>,
+    /// The place in the output at which it is typed.
+    pub place: TypedPlace,
+}
+
+/// The number of bytes that a command had printed when a text was typed to it.
+#[derive(Clone, Debug, Default)]
+pub struct TypedPlace(Arc<OnceLock<u64>>);
+
+impl TypedPlace {
+    /// The place, once the text is typed.
+    pub fn get(&self) -> Option<u64> {
+        self.0.get().copied()
+    }
+
+    /// Notes the place, for the command.
+    pub(in crate::ssh) fn note(&self, printed: u64) {
+        // A text is typed once.
+        let _ = self.0.set(printed);
+    }
 }
 
 impl TerminalLink {

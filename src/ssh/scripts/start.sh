@@ -1,6 +1,7 @@
-# start JOB TOKEN LIMIT COMMAND ATTEND WATCH DATA: starts a job that outlives this shell, once and no more. With
-# DATA, the input is the job's: what its command reads first.
+# start JOB TOKEN LIMIT COMMAND LIBRARY ATTEND WATCH DATA: starts a job that outlives this shell, once and no more.
+# LIBRARY is sent once for all three. With DATA, the input is the job's: what its command reads first.
 set -e
+eval "$5"
 mkdir -p -m 700 "$base"
 # What was given up before it began has left an empty directory.
 find "$base" ! -path "$base" -prune -type d -mtime +1 -exec rmdir {} \; 2>/dev/null || :
@@ -18,13 +19,17 @@ if [ ${#command} -gt 30000 ]; then
     command=
 fi
 trap '' HUP
-if [ "$7" = data ]; then exec 3<&0; else exec 3</dev/null; fi
-$apart sh -c "$5" attend "$1" "$command" "$3" "$6" "$session" <&3 3<&- >/dev/null 2>"$place/problem" &
+if [ "$8" = data ]; then exec 3<&0; else exec 3</dev/null; fi
+newline='
+'
+$apart sh -c "$5$newline$6" attend "$1" "$command" "$3" "$5$newline$7" "$session" <&3 3<&- >/dev/null 2>"$place/problem" &
 exec 3<&-
 round=0
 until [ -d "$place/begun" ] || [ $round -eq 100 ]; do
     round=$((round + 1))
-    sleep 0.05 2>/dev/null || sleep 1
+    # It mostly begins at once.
+    if [ $round -le 10 ]; then pause=0.01; else pause=0.05; fi
+    sleep $pause 2>/dev/null || sleep 1
 done
 if mkdir "$place/begun" 2>/dev/null; then
     # It has not begun, and now it will not.

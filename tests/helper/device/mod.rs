@@ -14,6 +14,7 @@ use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Pty};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
@@ -38,17 +39,34 @@ struct SharedDevice {
     /// The lines that were typed at its prompts.
     typed: Mutex<Vec<String>>,
     connections: AtomicUsize,
+    open: AtomicUsize,
     refused: AtomicUsize,
+    /// Set if it takes a password by keyboard-interactive alone.
+    asks: bool,
+    /// Hangs up on every terminal.
+    hang_up: Notify,
 }
 
 impl Device {
     pub async fn start(family: DeviceFamily) -> Self {
+        Self::start_with(family, false).await
+    }
+
+    /// Starts a device that asks for the password itself, as many do with an authentication server behind them.
+    pub async fn start_asking(family: DeviceFamily) -> Self {
+        Self::start_with(family, true).await
+    }
+
+    async fn start_with(family: DeviceFamily, asks: bool) -> Self {
         let shared = Arc::new(SharedDevice {
             family,
             config: Arc::new(configuration().unwrap()),
             typed: Mutex::default(),
             connections: AtomicUsize::default(),
+            open: AtomicUsize::default(),
             refused: AtomicUsize::default(),
+            asks,
+            hang_up: Notify::new(),
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -65,9 +83,19 @@ impl Device {
         std::mem::take(&mut *self.shared.typed.lock().unwrap())
     }
 
+    /// Closes every terminal, as a device does with one that is idle.
+    pub fn hang_up(&self) {
+        self.shared.hang_up.notify_waiters();
+    }
+
     /// Connections so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Connections that are open now.
+    pub fn open_connections(&self) -> usize {
+        self.shared.open.load(Ordering::Relaxed)
     }
 
     /// Requests that it does not serve: commands, SFTP, a second channel on a connection.
@@ -106,11 +134,14 @@ async fn accept(listener: TcpListener, shared: Arc<SharedDevice>) {
                 keys: None,
             },
         );
+        let shared = Arc::clone(&shared);
+        shared.open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             if let Ok(session) = server::run_stream(config, tcp, connection).await {
                 // However it ends, it has ended.
                 let _ = session.await;
             }
+            shared.open.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
@@ -141,8 +172,32 @@ impl Handler for DeviceConnection {
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
         let is_right = (user, password) == (USER, PASSWORD);
-        let takes = self.shared.family != DeviceFamily::Recorder;
+        let takes = self.shared.family != DeviceFamily::Recorder && !self.shared.asks;
         Ok(if is_right && takes {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        })
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        response: Option<server::Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        if !self.shared.asks {
+            return Ok(Auth::reject());
+        }
+        let Some(mut answers) = response else {
+            return Ok(Auth::Partial {
+                name: "".into(),
+                instructions: "User Access Verification".into(),
+                prompts: vec![("Password: ".into(), false)].into(),
+            });
+        };
+        let is_right = user == USER && answers.next().as_deref() == Some(PASSWORD.as_bytes());
+        Ok(if is_right {
             Auth::Accept
         } else {
             Auth::reject()
@@ -190,10 +245,16 @@ impl Handler for DeviceConnection {
         let console = Console::new(session.handle(), channel, keys);
         tokio::spawn(async move {
             let handle = console.handle();
-            families::serve(shared.family, console, |line| {
+            let serving = families::serve(shared.family, console, |line| {
                 shared.typed.lock().unwrap().push(line.to_owned());
-            })
-            .await;
+            });
+            tokio::select! {
+                () = serving => {}
+                () = shared.hang_up.notified() => {
+                    let words = b"\r\n% Idle timeout expired\r\n".to_vec();
+                    let _ = handle.data(channel, words).await;
+                }
+            }
             // The client may be gone by now.
             let _ = handle.close(channel).await;
         });

@@ -107,6 +107,7 @@ struct Shared {
     approval: Mutex<Option<CancellationToken>>,
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
+    max_forwards: AtomicUsize,
     connections: Mutex<HashMap<usize, Switch>>,
     /// Session channels on which nothing was requested so far, with the number of their connection.
     unused: Mutex<Vec<(usize, server::Handle, ChannelId)>>,
@@ -171,6 +172,7 @@ impl EmbeddedServer {
             approval: Mutex::default(),
             fault: Mutex::default(),
             max_sessions: AtomicUsize::new(10),
+            max_forwards: AtomicUsize::new(0),
             connections: Mutex::default(),
             unused: Mutex::default(),
             events: Mutex::default(),
@@ -218,6 +220,11 @@ impl EmbeddedServer {
     /// Takes at most `limit` sessions on each connection made from now on.
     pub fn set_max_sessions(&self, limit: usize) {
         self.shared.max_sessions.store(limit, Ordering::Relaxed);
+    }
+
+    /// Forwards to ports from now on, at most `limit` connections at once on each connection.
+    pub fn set_max_forwards(&self, limit: usize) {
+        self.shared.max_forwards.store(limit, Ordering::Relaxed);
     }
 
     /// Cuts every connection, without a word.
@@ -333,6 +340,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch, number:
         ),
         switch: switch.clone(),
         has_run: false,
+        forwards: Arc::default(),
         demo: demo::ServerConnection::new(&shared.home, max_sessions),
     };
     let stream = ConnectionStream::new(tcp, switch.cut.clone());
@@ -371,6 +379,8 @@ struct Connection {
     switch: Switch,
     /// A command was run on it.
     has_run: bool,
+    /// Each connection that it forwards has a clone.
+    forwards: Arc<()>,
     demo: demo::ServerConnection,
 }
 
@@ -522,6 +532,38 @@ impl Handler for Connection {
         self.shared.note(Event::Opened(id));
         let mut unused = self.shared.unused.lock().unwrap();
         unused.push((self.number, session.handle(), id));
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let limit = self.shared.max_forwards.load(Ordering::Relaxed);
+        if Arc::strong_count(&self.forwards) > limit {
+            self.shared.note(Event::Refused);
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        let port = u16::try_from(port).unwrap();
+        let Ok(mut there) = TcpStream::connect((host, port)).await else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
+        let counted = Arc::clone(&self.forwards);
+        reply.accept().await;
+        tokio::spawn(async move {
+            let mut stream = channel.into_stream();
+            // Either side may go away at any time.
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut there).await;
+            drop(counted);
+        });
         Ok(())
     }
 

@@ -170,9 +170,10 @@ impl Exchange<'_, '_> {
                     Some(rest) => return Ok(rest),
                     None => self.transcript.write().await,
                 },
-                text = self.talk.typed() => {
+                input = self.talk.typed() => {
                     self.waits_at = None;
-                    *watch = self.session.type_in(&text).await;
+                    input.place.note(self.transcript.length());
+                    *watch = self.session.type_in(&input.text).await;
                 }
                 () = self.cancel.cancelled() => return Err(Early::Stop(ExitOutcome::Cancelled)),
                 () = until(self.ends) => return Err(Early::Stop(ExitOutcome::TimedOut)),

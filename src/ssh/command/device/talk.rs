@@ -53,16 +53,16 @@ impl DeviceTalk {
     }
 
     /// Waits for the next input that a caller types; for ever if none can.
-    pub(super) async fn typed(&mut self) -> String {
+    pub(super) async fn typed(&mut self) -> TypedInput {
         loop {
             let Some(typed) = &mut self.typed else {
                 return std::future::pending().await;
             };
             match typed.recv().await {
                 Some(input) => {
-                    let TypedInput { text, secret } = input;
-                    self.responder.note_typed(&text, secret.as_deref());
-                    return text;
+                    let secret = input.secret.as_deref();
+                    self.responder.note_typed(&input.text, secret);
+                    return input;
                 }
                 None => self.typed = None,
             }

@@ -92,6 +92,11 @@ impl<'o> DeviceTranscript<'o> {
         self.allowance.is_used(&self.captured)
     }
 
+    /// The bytes of the output so far.
+    pub(super) fn length(&self) -> u64 {
+        self.output.taken()
+    }
+
     /// The time at which waiting bytes are to be written.
     pub(super) fn due(&self) -> Option<Instant> {
         self.output.due()

@@ -126,6 +126,7 @@ impl CommandSession<'_> {
     }
 
     async fn type_for_caller(&mut self, input: &TypedInput) {
+        input.place.note(self.stdout.taken());
         if let Some(responder) = &mut self.responder {
             responder.note_typed(&input.text, input.secret.as_deref());
         }
