@@ -460,12 +460,19 @@ async fn a_device_that_hangs_up_on_an_idle_terminal_is_told_of() {
         task.text()
     );
     fixture.server.hang_up();
-    let sent = json!({"shell": "router", "input": "show version"});
-    eventually_so("the shell is said to have ended", async || {
-        let gone = client.call("shell_send", sent.clone()).await;
-        gone.is_error() && gone.text().contains("% Idle timeout expired")
+    eventually_so("the shell has ended", async || {
+        let stats = client.call("pool_stats", json!({})).await.ok();
+        stats.facts()["shells"].as_array().is_none_or(Vec::is_empty)
     })
     .await;
+    let sent = json!({"shell": "router", "input": "show version"});
+    let gone = client.call("shell_send", sent).await;
+    let gone = gone.error("INVALID_ARGUMENT");
+    assert!(
+        gone.to_string().contains("the server closed it")
+            && gone.to_string().contains("% Idle timeout expired"),
+        "{gone}"
+    );
     let ended = client.wait(&task.facts()["id"]).await.ok();
     ended.has(&json!({"status": "failed"}));
     assert!(

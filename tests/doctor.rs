@@ -417,9 +417,7 @@ async fn a_device_is_visited_at_its_prompt() {
     report.assert_bad("locked", "", "");
     assert_eq!(report.problems(), 1, "{}", report.text);
     assert_eq!(fixture.server.refused(), 0);
-    assert_eq!(
-        fixture.server.take_typed(),
-        ["terminal length 0"],
-        "nothing else is typed"
-    );
+    let typed = fixture.server.take_typed();
+    let typed: Vec<_> = typed.iter().filter(|line| !line.is_empty()).collect();
+    assert_eq!(typed, ["terminal length 0"], "nothing else is typed");
 }

@@ -245,7 +245,7 @@ async fn no_place_has_the_password() {
     }
 }
 
-/// What a command prints as root, or the reason why it was not run.
+/// The output of a command as root, or the reason why it was not run.
 async fn as_root_or_why(scene: &TerminalWay) -> String {
     let asked = as_root(json!({"cmd": "id -un"}));
     let asked = scene.client.call("task_exec", asked).await;

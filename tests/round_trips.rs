@@ -85,21 +85,22 @@ async fn the_first_command_of_a_process_takes_no_round_trip_more_than_the_login_
 const FIRST_WINDOW: usize = 10 * 1460;
 
 #[tokio::test]
-async fn a_command_in_the_background_has_begun_after_one_round_trip() {
+async fn a_command_in_the_background_begins_within_the_round_trips_of_a_command() {
     let counted = Counted::warm().await;
-    // It is looked at later, and cleared away.
-    let mut fewest = (usize::MAX, usize::MAX);
+    let mut fewest = [(usize::MAX, usize::MAX); 2];
     for _ in 0..CALLS {
-        counted.round_trips.begin().await;
-        let call = json!({"alias": "web1", "cmd": "sleep 5", "background": true});
-        let begun = counted.client.call("task_exec", call).await.ok();
-        let (taken, sent) = counted.round_trips.so_far();
-        fewest = (fewest.0.min(taken), fewest.1.min(sent));
-        let id = json!({"id": begun.facts()["id"]});
-        counted.client.call("task_cancel", id).await.ok();
+        for (background, (round_trips, bytes)) in [false, true].into_iter().zip(&mut fewest) {
+            counted.round_trips.begin().await;
+            let call = json!({"alias": "web1", "cmd": "sleep 0.5", "background": background});
+            let answer = counted.client.call("task_exec", call).await.ok();
+            // It is looked at later, and cleared away.
+            let (taken, sent) = counted.round_trips.so_far();
+            (*round_trips, *bytes) = (taken.min(*round_trips), sent.min(*bytes));
+            counted.client.wait(&answer.facts()["id"]).await.ok();
+        }
     }
-    let (taken, sent) = fewest;
-    assert_eq!(taken, 1);
+    let [(usual, _), (taken, sent)] = fewest;
+    assert_eq!(taken, usual);
     assert!(sent < FIRST_WINDOW, "{sent} bytes");
 }
 

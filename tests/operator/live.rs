@@ -15,7 +15,7 @@ pub async fn count_in_a_repl(operator: &mut Operator) {
         .call("shell_send", json!({"shell": "py", "input": read}))
         .await;
     assert!(counted.ends_with("\n(27000, 3)"), "{counted}");
-    // What was read is still there.
+    // The program has kept the file.
     let first = json!({"shell": "py", "input": "failed[0].split()[2]"});
     let first = operator.call("shell_send", first).await;
     assert!(first.ends_with("'/item/4500'"), "{first}");
