@@ -21,7 +21,7 @@ pub struct RoundTrips {
 #[derive(Default)]
 struct Counter {
     round_trips: AtomicUsize,
-    /// Bytes that the client has sent.
+    /// Bytes that the client has sent in the first.
     sent: AtomicUsize,
     /// True if what the client sends next begins a round trip.
     begins: AtomicBool,
@@ -55,7 +55,7 @@ impl RoundTrips {
         self.counter.begins.store(true, Ordering::Relaxed);
     }
 
-    /// The round trips since then so far, and the bytes that the client has sent in them.
+    /// The round trips since then so far, and the bytes that the client has sent in the first of them.
     pub fn so_far(&self) -> (usize, usize) {
         let Counter {
             round_trips, sent, ..
@@ -90,9 +90,12 @@ async fn carry(mut near: TcpStream, mut far: TcpStream, counter: &Counter) -> st
                     return Ok(());
                 }
                 far.write_all(&sent[..length]).await?;
-                counter.sent.fetch_add(length, Ordering::Relaxed);
                 let begins = counter.begins.swap(false, Ordering::Relaxed);
-                counter.round_trips.fetch_add(usize::from(begins), Ordering::Relaxed);
+                let begins = usize::from(begins);
+                let before = counter.round_trips.fetch_add(begins, Ordering::Relaxed);
+                if before + begins == 1 {
+                    counter.sent.fetch_add(length, Ordering::Relaxed);
+                }
                 passes_at = Instant::now() + QUIET;
             }
             length = far.read(&mut answer) => {
