@@ -85,23 +85,18 @@ async fn the_first_command_of_a_process_takes_no_round_trip_more_than_the_login_
 const FIRST_WINDOW: usize = 10 * 1460;
 
 #[tokio::test]
-async fn a_command_in_the_background_begins_within_the_round_trips_of_a_command() {
+async fn a_command_in_the_background_is_sent_at_once() {
     let counted = Counted::warm().await;
-    let mut fewest = [(usize::MAX, usize::MAX); 2];
+    let mut fewest = usize::MAX;
     for _ in 0..CALLS {
-        for (background, (round_trips, bytes)) in [false, true].into_iter().zip(&mut fewest) {
-            counted.round_trips.begin().await;
-            let call = json!({"alias": "web1", "cmd": "sleep 0.5", "background": background});
-            let answer = counted.client.call("task_exec", call).await.ok();
-            // It is looked at later, and cleared away.
-            let (taken, sent) = counted.round_trips.so_far();
-            (*round_trips, *bytes) = (taken.min(*round_trips), sent.min(*bytes));
-            counted.client.wait(&answer.facts()["id"]).await.ok();
-        }
+        counted.round_trips.begin().await;
+        let call = json!({"alias": "web1", "cmd": "sleep 0.5", "background": true});
+        let begun = counted.client.call("task_exec", call).await.ok();
+        fewest = fewest.min(counted.round_trips.first_flight());
+        counted.client.wait(&begun.facts()["id"]).await.ok();
     }
-    let [(usual, _), (taken, sent)] = fewest;
-    assert_eq!(taken, usual);
-    assert!(sent < FIRST_WINDOW, "{sent} bytes");
+    // The script that starts it is on its way before any answer.
+    assert!((4_000..FIRST_WINDOW).contains(&fewest), "{fewest} bytes");
 }
 
 /// Calls that send a command line, one with input, one with several steps, and a script, with the output

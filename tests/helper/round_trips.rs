@@ -55,13 +55,9 @@ impl RoundTrips {
         self.counter.begins.store(true, Ordering::Relaxed);
     }
 
-    /// The round trips since then so far, and the bytes that the client has sent in the first of them.
-    pub fn so_far(&self) -> (usize, usize) {
-        let Counter {
-            round_trips, sent, ..
-        } = &*self.counter;
-        let [round_trips, sent] = [round_trips, sent].map(|count| count.load(Ordering::Relaxed));
-        (round_trips, sent)
+    /// The bytes that the client has sent since then before any answer.
+    pub fn first_flight(&self) -> usize {
+        self.counter.sent.load(Ordering::Relaxed)
     }
 
     /// The round trips since then, once the client sends no more.

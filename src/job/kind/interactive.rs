@@ -20,7 +20,6 @@ use crate::ssh::Bound;
 use crate::ssh::command::CommandText;
 use crate::ssh::prompt::secrecy;
 use crate::ssh::prompt::{PromptAnswer, PromptResponder};
-use crate::terminal::cannot_be_typed;
 
 /// The note in an answer about a process that was left in the background.
 const LEFT_RUNNING: &str = "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)";
@@ -198,13 +197,6 @@ impl Kind for Interactive {
 pub fn answers(responses: &Responses) -> Result<Vec<PromptAnswer>, Error> {
     if responses.values().map(String::len).sum::<usize>() > LONGEST {
         let problem = format!("has answers of more than {LONGEST} bytes together");
-        return Err(Error::invalid("responses", problem));
-    }
-    if let Some(problem) = responses
-        .values()
-        .find_map(|answer| cannot_be_typed(answer))
-    {
-        let problem = format!("has an answer that {problem}");
         return Err(Error::invalid("responses", problem));
     }
     let answers = responses.iter().map(|(prompt, answer)| {
