@@ -73,17 +73,18 @@ impl Glob {
 
     /// Keeps the set of places in the pattern at which the text may have arrived.
     fn run(&self, text: &str, every: bool) -> bool {
-        if !self.may_begin(text) {
+        if !self.may_begin(text) || !self.may_end(text) {
             return false;
         }
         let mut places = vec![false; self.0.len() + 1];
+        let mut next = places.clone();
         places[0] = true;
         let mut before = '/';
         for letter in text.chars() {
             // A shell's `*` and `?` stand for no hidden name.
             let is_first = std::mem::replace(&mut before, letter) == '/';
             self.skip_empty(&mut places);
-            let mut next = vec![false; places.len()];
+            next.fill(false);
             for (place, token) in self.0.iter().enumerate() {
                 let hides = is_first && letter == ONE && *token == GlobToken::Is('.');
                 if places[place] && !hides {
@@ -104,7 +105,7 @@ impl Glob {
                     next[place] |= places[place] || within[place];
                 }
             }
-            places = next;
+            std::mem::swap(&mut places, &mut next);
             if !places.contains(&true) {
                 return false;
             }
@@ -115,15 +116,12 @@ impl Glob {
 
     /// Returns false if the beginning of the text rules out a match, which is cheap to see.
     fn may_begin(&self, text: &str) -> bool {
-        for (token, letter) in self.0.iter().zip(text.chars()) {
-            match token {
-                GlobToken::Is(_) if matches!(letter, ONE | MANY | SOMETHING) => return true,
-                GlobToken::Is(own) if *own != letter => return false,
-                GlobToken::Is(_) => {}
-                _ => return true,
-            }
-        }
-        true
+        may_be_along(self.0.iter().zip(text.chars()))
+    }
+
+    /// Returns the same for the end of the text.
+    fn may_end(&self, text: &str) -> bool {
+        may_be_along(self.0.iter().rev().zip(text.chars().rev()))
     }
 
     fn skip_empty(&self, places: &mut [bool]) {
@@ -133,6 +131,16 @@ impl Glob {
             }
         }
     }
+}
+
+/// Returns false if a letter before the first that leaves something open is another than the pattern has.
+fn may_be_along<'g>(mut pairs: impl Iterator<Item = (&'g GlobToken, char)>) -> bool {
+    let decided = pairs.find_map(|(token, letter)| match token {
+        GlobToken::Is(_) if matches!(letter, ONE | MANY | SOMETHING) => Some(true),
+        GlobToken::Is(own) if *own == letter => None,
+        token => Some(!matches!(token, GlobToken::Is(_))),
+    });
+    decided.unwrap_or(true)
 }
 
 impl GlobToken {
@@ -203,6 +211,11 @@ mod tests {
             ("[x", "[x", true),
             ("", "", true),
             ("a*b*c", "aXbYc", true),
+            ("/**/.ssh/rc", "/a/b/.ssh/rc", true),
+            ("/**/.ssh/rc", "/a/b/.ssh/rcs", false),
+            ("/**/.ssh/rc", "/.ssh/rc", false),
+            ("*", "", true),
+            ("a", "", false),
         ] {
             assert_eq!(glob(pattern).must_match(text), matches, "{pattern} {text}");
             assert_eq!(glob(pattern).may_match(text), matches, "{pattern} {text}");
@@ -219,5 +232,15 @@ mod tests {
         assert!(glob("/a.d").may_match(&format!("/{MANY}")));
         assert!(glob("/etc").may_match(&format!("/{ONE}{ONE}c")));
         assert!(!glob("/etc").may_match(&format!("/{SOMETHING}")));
+        let key = glob("/**/.ssh/rc");
+        for open in [
+            format!("/a/.ssh/{MANY}"),
+            format!("/a/.ssh/r{ONE}"),
+            format!("/a/.ss{MANY}/rc"),
+            format!("/a/.ssh/{MANY}c"),
+        ] {
+            assert!(key.may_match(&open) && !key.must_match(&open), "{open}");
+        }
+        assert!(!key.may_match(&format!("/a/.ssh/{MANY}d")));
     }
 }

@@ -17,6 +17,8 @@ pub struct Pattern {
     text: String,
     program: Vec<Choice>,
     words: Vec<RuleWord>,
+    /// True if no call without arguments can meet it, nor one that has only written files.
+    needs_argument: bool,
 }
 
 impl Pattern {
@@ -29,6 +31,7 @@ impl Pattern {
             text: text.trim().to_owned(),
             program: Vec::new(),
             words: Vec::new(),
+            needs_argument: false,
         };
         if rule.is_bomb() {
             return Ok(rule);
@@ -60,6 +63,7 @@ impl Pattern {
         {
             last.before_operand.get_or_insert(false);
         }
+        rule.needs_argument = rule.words.iter().any(RuleWord::needs_argument);
         Ok(rule)
     }
 
@@ -94,6 +98,9 @@ impl Pattern {
 
     /// Returns true if the rule forbids the call in some reading.
     pub(super) fn blocks(&self, call: &ProgramCall, names: &ProgramNames) -> bool {
+        if self.needs_argument && call.words.is_empty() && !call.recursive {
+            return false;
+        }
         let is_called = self.is_called(names);
         (is_called || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
     }

@@ -61,6 +61,16 @@ impl RuleWord {
         })
     }
 
+    /// Returns true if only an argument can meet it.
+    pub(super) fn needs_argument(&self) -> bool {
+        !self.is_negative
+            && match &self.requirement {
+                Requirement::Any | Requirement::Output(_) => false,
+                Requirement::Operand | Requirement::Word(_) => true,
+                Requirement::ShortOptions(letters) => !letters.is_empty(),
+            }
+    }
+
     /// Returns true if the call meets it in some reading.
     pub(super) fn is_met(&self, call: &ProgramCall) -> bool {
         self.is_given(call) != self.is_negative
