@@ -39,10 +39,10 @@ use crate::ssh::Pool;
 const CERTAIN_LENGTH: u32 = 32 * 1024;
 /// Shortest limit taken from a server: a file would take requests without number.
 const SHORTEST_LENGTH: u32 = 4 * 1024;
-/// The longest read: with its header it fits a packet of 256 KiB, OpenSSH's limit.
-const LONGEST_READ: u32 = 261_120;
+/// The longest read or write: with its header it fits a packet of 256 KiB, OpenSSH's limit.
+const LONGEST_LENGTH: u32 = 261_120;
 /// The longest write whose packet fits one SSH packet of 32 KiB, for a handle of 4 bytes.
-const LONGEST_WRITE: u32 = 32_739;
+const SHORT_WRITE: u32 = 32_739;
 
 /// Extension that tells the longest requests.
 const LIMITS: &[u8] = b"limits@openssh.com";
@@ -65,14 +65,18 @@ pub(crate) struct SftpSession {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) read: u32,
+    /// The longest write that comes in one SSH packet.
     pub(crate) write: usize,
+    /// The longest write.
+    pub(crate) long_write: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             read: CERTAIN_LENGTH,
-            write: LONGEST_WRITE as usize,
+            write: SHORT_WRITE as usize,
+            long_write: SHORT_WRITE as usize,
         }
     }
 }
@@ -141,9 +145,19 @@ impl SftpSession {
             said.filter(|limit| *limit >= SHORTEST_LENGTH)
                 .unwrap_or(CERTAIN_LENGTH)
         };
+        let (read, write) = (limit(), limit());
+        let short = write.min(SHORT_WRITE);
+        // A little more than one SSH packet would only cost a second one.
+        let is_long = write >= 2 * SHORT_WRITE;
+        let long = if is_long {
+            write.min(LONGEST_LENGTH)
+        } else {
+            short
+        };
         Ok(Limits {
-            read: limit().min(LONGEST_READ),
-            write: limit().min(LONGEST_WRITE) as usize,
+            read: read.min(LONGEST_LENGTH),
+            write: short as usize,
+            long_write: long as usize,
         })
     }
 

@@ -27,6 +27,9 @@ const NEAR_SESSIONS: usize = 2;
 /// Number of files that count as many.
 const MANY_FILES: usize = 64;
 
+/// Outstanding long writes of a large file on a near connection: as much as fits OpenSSH's window.
+const LONG_WRITES: usize = 8;
+
 /// Length from which syncing an upload while it is being sent pays.
 const LARGE: u64 = 32 * 1024 * 1024;
 
@@ -39,8 +42,8 @@ pub(crate) struct Concurrency {
     pub(crate) large: usize,
     /// Outstanding reads of a large file: together less than a channel's window.
     pub(crate) reads: usize,
-    /// Outstanding writes of a large file on each session: more than fill the connection only wait.
-    pub(crate) writes: usize,
+    /// Outstanding short writes of a large file on each session: more than fill the connection only wait.
+    writes: usize,
 }
 
 impl Concurrency {
@@ -123,6 +126,20 @@ impl SftpSessions {
     /// The session opened first.
     pub(crate) fn first(&self) -> &SftpSession {
         &self.sessions[0]
+    }
+
+    /// The length of the writes of a large file, and how many may be outstanding on each session. Each costs
+    /// both ends a request and an answer; on a far connection, which waits more than it works, short ones show
+    /// sooner how far it has come.
+    pub(crate) fn writes(&self) -> (usize, usize) {
+        let Limits {
+            write, long_write, ..
+        } = self.first().limits;
+        if long_write > write && self.first().round_trip < FAR {
+            (long_write, LONG_WRITES)
+        } else {
+            (write, self.depth.writes)
+        }
     }
 
     /// All sessions; at least one.

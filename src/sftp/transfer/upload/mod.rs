@@ -221,11 +221,12 @@ impl<S: UploadSource> TransferDirection for Upload<S> {
             opened => opened?,
         };
         let open = RemoteFile::new(session, &part.target, handle);
+        let (length, depth) = transfer.sessions.writes();
         let mut sent = VecDeque::new();
         let mut offset = 0;
         loop {
-            let mut write = WritePacket::new(&open.handle, offset, session.limits.write);
-            let most = session.limits.write as u64;
+            let mut write = WritePacket::new(&open.handle, offset, length);
+            let most = length as u64;
             let block = blocking(move || {
                 let read = (&mut content).take(most).read_to_end(write.content())?;
                 Ok::<_, SftpError>((content, write, read))
@@ -237,7 +238,7 @@ impl<S: UploadSource> TransferDirection for Upload<S> {
             }
             offset += read as u64;
             sent.push_back(session.write(write));
-            if sent.len() > transfer.sessions.depth.writes
+            if sent.len() > depth
                 && let Some(oldest) = sent.pop_front()
             {
                 session.wait_done(oldest).await?;

@@ -57,15 +57,16 @@ impl<'a> StripeSender<'a> {
         let (handles, sessions): (Vec<_>, Vec<_>) = files
             .map(|file| (file.handle.clone(), file.session))
             .unzip();
+        let (length, depth) = transfer.sessions.writes();
         Self {
             outstanding: sessions.iter().map(|_| VecDeque::new()).collect(),
             stripes: Stripes {
                 handles: handles.into(),
                 buffers: WriteBuffers::default(),
-                length: transfer.session.limits.write,
+                length,
             },
             sessions,
-            depth: transfer.sessions.depth.writes,
+            depth,
             start,
             ends_in_hole: false,
             state: transfer.state,
