@@ -16,6 +16,7 @@ mod outcome;
 mod rollout;
 mod template;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -47,6 +48,9 @@ pub struct Fleet {
     /// The limits of a change.
     #[serde(default)]
     brakes: Brakes,
+    /// The first tries of a retry that takes up the part files of each, by server.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    first_tries: IndexMap<String, JobId>,
 }
 
 impl Fleet {
@@ -58,12 +62,22 @@ impl Fleet {
             targets,
             each: Template::of(each),
             brakes,
+            first_tries: IndexMap::new(),
         })
     }
 
     /// The work on each server.
     pub(in crate::job) fn each(&self) -> &Spec {
         self.each.spec()
+    }
+
+    /// The work on one of them, which goes on from what its first try has left there.
+    fn on(&self, alias: &str) -> Result<Spec, Error> {
+        let spec = self.each().for_server(alias)?;
+        match self.first_tries.get(alias) {
+            Some(first) => spec.again(first),
+            None => Ok(spec),
+        }
     }
 
     /// The same work on the servers on which it did not succeed, or was put back.
@@ -79,9 +93,23 @@ impl Fleet {
                 reason: "it is done on each of its servers".to_owned(),
             });
         }
+        // Each server has part files of its own: two aliases may stand for the same one.
+        let is_resumed = matches!(self.each(), Spec::Transfer(_));
+        let each = if is_resumed {
+            self.each().clone()
+        } else {
+            self.each().again(id)?
+        };
+        let first = |alias: &String| {
+            let before = || outcome.child(alias)?.task.as_ref();
+            let first = self.first_tries.get(alias).or_else(before)?;
+            Some((alias.clone(), first.clone()))
+        };
+        let first_tries = targets.iter().filter(|_| is_resumed).filter_map(first);
         Ok(Self {
+            first_tries: first_tries.collect(),
             targets,
-            each: Template::of(self.each().again(id)?),
+            each: Template::of(each),
             brakes: self.brakes.clone(),
         })
     }

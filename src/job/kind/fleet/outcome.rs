@@ -122,6 +122,14 @@ impl FleetOutcome {
                 child.status = Some(Status::Crashed);
             }
         }
+        let children = self.children.iter_mut();
+        for child in children.filter(|child| child.put_back.is_none()) {
+            let Some(undo) = &child.undo else { continue };
+            match find(undo) {
+                Some(end) => child.end_undo(&end),
+                None => child.put_back = Some(false),
+            }
+        }
     }
 
     /// The numbers of servers by their state, in words.

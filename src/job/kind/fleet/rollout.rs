@@ -160,7 +160,7 @@ impl Rollout<'_> {
     fn prepare(&mut self, index: usize, role: Role) -> Result<NewChild, Error> {
         let child = &mut self.outcome.children[index];
         let spec = match role {
-            Role::Work => self.fleet.each().for_server(&child.alias)?,
+            Role::Work => self.fleet.on(&child.alias)?,
             Role::Check => {
                 let check = self.fleet.brakes.check.clone().unwrap_or_default();
                 Exec::new(check, None, Bound::default()).into()
