@@ -353,32 +353,34 @@ async fn a_check_that_fails_puts_the_old_file_back() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
     let check = format!("cat {}; echo wrong >&2; grep -q good {0}", text(&path));
     let bad = with(edit(&path, "good", "bad"), json!({"check": check}));
-    let answer = call(client, "file_edit", bad).await.ok();
+    let answer = call(client, "file_edit", bad).await;
     answer.has(
         &json!({"status": "failed", "exitCode": 1, "putBack": true, "sha256After": hash("good")}),
     );
-    let said = answer.text();
+    let printed = answer.0.content[1].as_text().unwrap().text.clone();
+    assert!(
+        printed.contains("\nbad\n") && printed.ends_with("wrong"),
+        "{printed}"
+    );
+    let error = answer.error("CHECK_FAILED");
+    let said = error["message"].as_str().unwrap();
     assert!(
         said.starts_with("the check failed (Exit code: 1)") && said.contains("old content again"),
         "{said}"
     );
-    assert!(
-        said.contains("\nbad\n") && said.ends_with("wrong"),
-        "{said}"
-    );
     let hanging = with(edit(&path, "good", "bad"), json!({"check": "sleep 60"}));
-    let answer = call(client, "file_edit", hanging).await.ok();
-    assert!(
-        answer.text().contains("timeout") && answer.text().contains("again"),
-        "{}",
-        answer.text()
-    );
+    let error = call(client, "file_edit", hanging)
+        .await
+        .error("CHECK_FAILED");
+    let said = error["message"].as_str().unwrap();
+    assert!(said.contains("timeout") && said.contains("again"), "{said}");
     let made = with(
         write(&new, "x"),
         json!({"createDirs": true, "check": "false"}),
     );
-    let answer = call(client, "file_write", made).await.ok();
-    assert!(answer.text().contains("is gone again"), "{}", answer.text());
+    let error = call(client, "file_write", made).await.error("CHECK_FAILED");
+    let said = error["message"].as_str().unwrap();
+    assert!(said.contains("is gone again"), "{said}");
     assert_eq!(
         (fs::read(&path).unwrap(), mode(&path)),
         (b"good".to_vec(), 0o604)
@@ -680,7 +682,7 @@ async fn a_retry_of_a_change_is_refused_with_what_to_do() {
     let path = fixture.there("file");
     fs::write(&path, "old").unwrap();
     let checked = with(edit(&path, "old", "new"), json!({"check": "false"}));
-    let failed = call(&fixture.client, "file_edit", checked).await.ok();
+    let failed = call(&fixture.client, "file_edit", checked).await;
     let retry = json!({"id": failed.facts()["id"]});
     let refused = call(&fixture.client, "task_retry", retry).await;
     let refused = refused.error("NOT_RETRYABLE");

@@ -171,7 +171,7 @@ async fn a_change_that_did_not_come_about_leaves_nothing_to_undo() {
     let (client, path) = (&fixture.client, fixture.there("file"));
     fs::write(&path, "old").unwrap();
     let checked = json!({"alias": "web1", "path": path, "content": "new", "check": "false"});
-    let failed = client.call("file_write", checked).await.ok();
+    let failed = client.call("file_write", checked).await;
     undo(client, &failed.facts()["id"])
         .await
         .error("NOTHING_TO_UNDO");

@@ -69,11 +69,7 @@ impl<W: Write> Tour<'_, W> {
             "check": "grep -Eq '^port = [0-9]+$' ~/app.conf || { echo 'app.conf: not a port'; exit 1; }",
         });
         let edited = self.call("file_edit", edit).await?;
-        let status = &facts_of(&edited)["status"];
-        if edited.is_error != Some(true) && status != "failed" {
-            let got = text_of(&edited);
-            return Err(unexpected("file_edit", "that the check fails", &got));
-        }
+        expect_refusal("file_edit", "CHECK_FAILED", &edited)?;
         let read = json!({"alias": "demo", "cmd": "cat ~/app.conf"});
         let read = self.call("task_exec", read).await?;
         expect("task_exec", "the old content", &read, |facts| {

@@ -19,6 +19,8 @@ pub enum FileFailure {
     ConnectionLost,
     /// Somebody else has changed the file meanwhile.
     Changed,
+    /// The check after a change failed.
+    CheckFailed,
     /// Anything else.
     Other,
 }
@@ -34,6 +36,7 @@ impl FileFailure {
             Self::TooLarge => "FILE_TOO_LARGE",
             Self::ConnectionLost => "CONNECTION_FAILED",
             Self::Changed => "HASH_MISMATCH",
+            Self::CheckFailed => "CHECK_FAILED",
             Self::Other => "FILE_FAILED",
         }
     }
@@ -52,6 +55,7 @@ impl FileFailure {
             Self::TooLarge => "use task_exec with a program on the server, such as sed",
             Self::ConnectionLost => "look at the file before calling again",
             Self::Changed => "read it again, then call again",
+            Self::CheckFailed => "see what the check says, correct the change, then call again",
             Self::Other => "check path and permissions, then call again",
         }
     }

@@ -378,13 +378,9 @@ impl<'a> ChangeWork<'a> {
         check: Ending,
         change: &mut FileChanged,
     ) -> Ending {
-        let status = match check.status {
-            Status::Cancelled => Status::Cancelled,
-            _ => Status::Failed,
-        };
         let reason = check.error.unwrap_or_default();
         let path = &begun.old.path;
-        match begun.put_back().await {
+        let words = match begun.put_back().await {
             Ok(_) => {
                 self.discard().await;
                 change.put_back = Some(true);
@@ -394,18 +390,21 @@ impl<'a> ChangeWork<'a> {
                 } else {
                     "is gone again"
                 };
-                Ending::of(
-                    status,
-                    format!("the check failed ({reason}); `{path}` {now}"),
-                )
+                format!("the check failed ({reason}); `{path}` {now}")
             }
-            Err(error) => Ending::of(
-                status,
-                format!(
-                    "the check failed ({reason}), and the old content could not be put back ({error}): `{path}` has the new content, and undo puts the old one back"
-                ),
+            Err(error) => format!(
+                "the check failed ({reason}), and the old content could not be put back ({error}): `{path}` has the new content, and undo puts the old one back"
             ),
+        };
+        if check.status == Status::Cancelled {
+            return Ending::of(Status::Cancelled, words);
         }
+        let failure = Error::File {
+            path: path.clone(),
+            failure: FileFailure::CheckFailed,
+            reason,
+        };
+        Ending::from(failure).explain(|_| words)
     }
 
     /// The time that the check may take.
