@@ -81,6 +81,8 @@ impl StagedFile {
 pub struct RemoteFiles<'a> {
     pub(super) access: FileAccess<'a>,
     session: ReturningSession,
+    /// Knows the home directory, once it was asked for.
+    policy: WritePolicy<SftpSession>,
 }
 
 impl<'a> RemoteFiles<'a> {
@@ -100,6 +102,7 @@ impl<'a> RemoteFiles<'a> {
         Ok(Self {
             access,
             session: session.into(),
+            policy: WritePolicy::new(Some(access.may_write)),
         })
     }
 
@@ -350,8 +353,7 @@ impl<'a> RemoteFiles<'a> {
 
     /// The names by which the policy judges a path. A symbolic link counts as itself.
     pub(super) async fn names(&self, path: &RemotePath) -> Result<Vec<String>> {
-        let policy = WritePolicy::new(Some(self.access.may_write));
-        policy.fetch_home(self.session()).await?;
+        self.policy.fetch_home(self.session()).await?;
         let is_link = |metadata: &Metadata| metadata.file_type == FileType::Link;
         let is_link = self
             .session
@@ -367,7 +369,7 @@ impl<'a> RemoteFiles<'a> {
             }
             _ => Destination::of(self.session(), path).await?,
         };
-        Ok(policy.names(&destination))
+        Ok(self.policy.names(&destination))
     }
 }
 

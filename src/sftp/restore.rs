@@ -26,7 +26,7 @@ const LARGEST_COMPARED: u64 = 64 * 1024 * 1024;
 /// The side on which paths are put back.
 pub enum RestoreSide<'a> {
     /// A server.
-    Server(RemoteFiles<'a>),
+    Server(Box<RemoteFiles<'a>>),
     /// This machine.
     Here(LocalFiles),
 }

@@ -1,32 +1,28 @@
 //! Plans of single files: a whole entry of a request each, with its target as it is.
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::local_of;
 use crate::sftp::plan::destination::Destination;
 use crate::sftp::plan::planner::{FoundSource, Planner};
+use crate::sftp::plan::target_look::TargetLook;
 use crate::sftp::plan::{FilePlan, TargetState};
 
-/// The answers to the questions about a target.
-struct TargetLook<T: Filesystem> {
-    /// Metadata with symbolic links followed.
-    followed: Result<Option<Metadata>>,
-    /// Metadata of the entry itself.
-    own: Result<Option<Metadata>>,
-    /// True if its parent is a directory.
-    has_parent: bool,
-    /// True if an interrupted replacement may have left the file aside.
-    is_aside: bool,
-    destination: Destination<T>,
-}
+/// Targets that are looked at at once.
+const LOOKED_AT_ONCE: usize = 64;
 
 impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
     /// Plans a file.
     pub(super) async fn plan_file(&mut self, source: FoundSource<S>, to: &str) -> Result<()> {
         let target = self.sides.target;
         let path = T::path(to);
-        let look = self.look_at(&path).await?;
+        let look = match self.looks.remove(&path) {
+            Some(look) => look,
+            None => self.look_at(&path).await?,
+        };
         let mut destination = look.destination;
         let (followed, own) = match (look.followed, look.own) {
             (Err(error), _) | (_, Err(error)) if error.leaves_open() => {
@@ -107,6 +103,17 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             (None, Some(_)) => TargetState::Unknown,
             (None, None) => TargetState::Absent,
         })
+    }
+
+    /// Looks at many targets ahead, which are files: on a slow connection one after another takes long.
+    pub(crate) async fn look_ahead(&mut self, targets: Vec<T::Path>) -> Result<()> {
+        let looks: Vec<_> = targets.iter().map(|path| self.look_at(path)).collect();
+        let looks: Vec<_> = stream::iter(looks)
+            .buffered(LOOKED_AT_ONCE)
+            .try_collect()
+            .await?;
+        self.looks = targets.into_iter().zip(looks).collect();
+        Ok(())
     }
 
     /// Asks everything about a target at once: on a slow connection each awaited answer costs a round trip.

@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `paths` | paths of a request, checked and resolved |
-//! | `planner`, `file_planner` | makes the plan; plans of single files |
+//! | `planner`, `file_planner`, `target_look` | makes the plan; plans of single files; their targets, looked at before |
 //! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and the matches that these leave out |
 //! | `exclusion` | what is passed over in a tree |
 //! | `tree_planner`, `mirror_planner` | plans of trees and of mirrors |
@@ -26,6 +26,7 @@ mod pattern;
 pub(super) mod planner;
 pub(super) mod removals;
 pub(super) mod report;
+mod target_look;
 pub(super) mod tree;
 mod tree_planner;
 pub(super) mod unchanged;

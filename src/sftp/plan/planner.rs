@@ -1,5 +1,6 @@
 //! Planner: the files that each entry of a request stands for, and the directories created for them.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::error::FailedFile;
@@ -12,6 +13,7 @@ use crate::sftp::plan::approval::MirrorRules;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
 use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::pattern::PathPattern;
+use crate::sftp::plan::target_look::TargetLook;
 use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
 use crate::sftp::plan::unchanged::Sides;
 use crate::sftp::request::TransferOptions;
@@ -33,6 +35,8 @@ pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     /// Keeps versions of what is removed, and notes what is made.
     pub(crate) keeper: Option<VersionKeeper<'a>>,
     pub(crate) plan: TransferPlan<S, T>,
+    /// Targets of files that were looked at ahead.
+    pub(crate) looks: HashMap<T::Path, TargetLook<T>>,
 }
 
 /// A file to be copied.

@@ -32,6 +32,7 @@ mod sessions;
 mod summary;
 mod upload;
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -42,9 +43,9 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, FailedFile};
 use crate::fs::BriefWork;
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::ServerShell;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::filesystem::{Filesystem, ServerShell};
 use crate::sftp::plan::TransferPlan;
 use crate::sftp::plan::approval::{MirrorRules, RemovalApproval};
 use crate::sftp::plan::destination::{MayWrite, WritePolicy};
@@ -145,7 +146,10 @@ impl TransferRunner<'_> {
     }
 
     async fn run_in<D: TransferDirection>(&self) -> Result<Summary, Error> {
-        let mut summary = Summary::default();
+        let mut summary = Summary {
+            most_named: (self.replacements.is_exact).then_some(self.request.entries.len()),
+            ..Summary::default()
+        };
         let mut active = ActiveTransfer::<D>::default();
         let mut pause = FIRST_PAUSE;
         let mut progressed = Instant::now();
@@ -467,7 +471,13 @@ impl TransferRunner<'_> {
             is_exact: self.replacements.is_exact,
             writes: WritePolicy::new(is_upload.then_some(self.may_write)),
             plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
+            looks: HashMap::new(),
         };
+        if self.replacements.is_exact {
+            let entries = self.request.entries.iter();
+            let targets = entries.map(|entry| D::Target::path(D::source_and_target(entry).1));
+            planner.look_ahead(targets.collect()).await?;
+        }
         for entry in &self.request.entries {
             let meant = async {
                 Ok::<_, SftpError>(TransferEntry {

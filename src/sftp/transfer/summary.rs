@@ -44,6 +44,8 @@ pub struct Summary {
     pub refusal: Option<Error>,
     /// The cause of the first failure, where it is known as one of the engine's.
     pub(crate) cause: Option<SftpError>,
+    /// Most failed files that are named, where the caller has to know the outcome of each.
+    pub(super) most_named: Option<usize>,
     /// True if it was cancelled before it was complete.
     pub cancelled: bool,
     /// True if the server did not answer then, so that part files may be left on it.
@@ -66,7 +68,7 @@ impl Summary {
 
     pub(super) fn fail(&mut self, failed: &FailedFile) {
         self.failures += 1;
-        if self.failed.len() < NAMED_FAILURES {
+        if self.failed.len() < self.most_named.unwrap_or(NAMED_FAILURES) {
             self.failed.push(FailedFile {
                 file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
                 error: beginning(&failed.error, LONGEST_TOLD).into_owned(),

@@ -20,10 +20,11 @@ use crate::sftp::{
 use crate::ssh::Pool;
 use crate::store::ContentPlace;
 
-/// Paths that are looked at over one session, and between two notes of how far the undo has come.
-const AT_ONCE: usize = 100;
-/// Paths that are looked at at the same time.
-pub(super) const LOOKED_AT: usize = 32;
+/// Paths that are handled over one session, and between two notes of how far the undo has come: as many as are
+/// written to disk together.
+const AT_ONCE: usize = 512;
+/// Paths that are looked at at the same time, and kept by one write.
+pub(super) const LOOKED_AT: usize = 128;
 
 /// Undoes a task.
 pub(super) async fn run(undo: &Undo, context: &Context<'_>) -> (Ending, UndoOutcome) {
@@ -162,7 +163,7 @@ impl UndoWork<'_> {
                 Some(pool) => {
                     let access =
                         access(context, pool, &side.alias, self.may_write, context.cancel());
-                    RestoreSide::Server(RemoteFiles::open(access).await?)
+                    RestoreSide::Server(RemoteFiles::open(access).await?.into())
                 }
                 None => RestoreSide::Here(LocalFiles::within(context.guard.roots())),
             },
