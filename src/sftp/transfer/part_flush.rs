@@ -10,8 +10,10 @@ use crate::sync::lock;
 /// Fewest files for which it pays to flush whole filesystems, which also writes what others have left to memory.
 const FEWEST: usize = 128;
 
-/// Most files that wait for a flush before it begins.
-const BATCH: usize = 256;
+/// Most files that wait for a flush before it begins: a flush takes about as long for many as for few.
+const BATCH: usize = 1024;
+/// Bytes that it then writes at most, but for those of the last few files: slow disks take seconds for them.
+const BATCH_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The files of a transfer as they are written, a few at once, and then flushed, many at once.
 pub(crate) struct PartFlush<P> {
@@ -26,6 +28,7 @@ pub(crate) struct PartFlush<P> {
 /// A part file that is written and not flushed.
 struct WaitingPart<P> {
     path: P,
+    length: u64,
     is_flushed: oneshot::Sender<bool>,
 }
 
@@ -71,11 +74,12 @@ impl<P: Clone> PartFlush<P> {
         self.writing.acquire().await.ok()
     }
 
-    /// Waits until the written part file at `path` is on disk. Returns false if it has to be synced alone.
-    pub(crate) async fn wait(&self, path: &P) -> bool {
+    /// Waits until the written part file at `path`, of this length, is on disk. Returns false if it has to be synced alone.
+    pub(crate) async fn wait(&self, path: &P, length: u64) -> bool {
         let (is_flushed, outcome) = oneshot::channel();
         lock(&self.waiting).push(WaitingPart {
             path: path.clone(),
+            length,
             is_flushed,
         });
         self.changed.notify_one();
@@ -109,7 +113,9 @@ impl<P: Clone> PartFlush<P> {
         loop {
             {
                 let mut waiting = lock(&self.waiting);
+                let bytes: u64 = waiting.iter().map(|part| part.length).sum();
                 let is_due = waiting.len() >= BATCH
+                    || bytes >= BATCH_BYTES
                     || self.unwritten.load(Ordering::Relaxed) == 0
                     || !self.is_on();
                 if is_due && !waiting.is_empty() {
@@ -143,7 +149,7 @@ mod tests {
             let turn = flush.turn().await;
             drop(turn);
             if number < waiting {
-                flush.wait(&number).await
+                flush.wait(&number, 1).await
             } else {
                 is_flushed
             }

@@ -210,16 +210,18 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             None
         };
         self.create_part_early();
-        let part = unless_cancelled(context, self.part_file()).await?;
+        // Boxed: many files wait for a flush, and what came before is to take no memory meanwhile.
+        let part = unless_cancelled(context, Box::pin(self.part_file())).await?;
         self.check_roots(&part).await?;
-        let adopted = self.adopt_backup(&part).await?;
+        let adopted = Box::pin(self.adopt_backup(&part)).await?;
         // A symbolic link that is replaced is not written through.
         let in_place =
             context.options.in_place && !self.state.replaces_link.load(Ordering::Relaxed);
         if adopted.is_some() || in_place {
             return Box::pin(self.copy_in_place(part, adopted, None)).await;
         }
-        let copied = match unless_cancelled(context, self.obstacle(&part)).await? {
+        let obstacle = Box::pin(self.obstacle(&part));
+        let copied = match unless_cancelled(context, obstacle).await? {
             Some(reason) => Err(SftpError::not_replaceable(reason)),
             None => self.copy_via_part(&part, turn).await,
         };
@@ -258,12 +260,12 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             let (length, old) = tokio::join!(write, self.read_old(part));
             Ok((length?, old?))
         };
-        let written = unless_cancelled(self.context, written).await;
+        let written = unless_cancelled(self.context, Box::pin(written)).await;
         drop(turn);
         let arrived = match written {
             Ok((length, old)) => {
                 // Before a flush, which others' old contents in memory would hold up.
-                self.keep_version(part, length, old).await;
+                Box::pin(self.keep_version(part, length, old)).await;
                 let put = self.flush_and_put_in_place(part, is_flushed_later);
                 put.await.map(|()| length)
             }
@@ -274,7 +276,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             Err(error) if !error.is_connection_lost() => {
                 let error = match error {
                     SftpError::NotReplaceable(_) => error,
-                    error => D::explain(self, part, error).await,
+                    error => Box::pin(D::explain(self, part, error)).await,
                 };
                 let _ = self.target().remove(&part.path).await;
                 self.set_arrived(0);
@@ -293,16 +295,16 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             unless_cancelled(self.context, self.flush_part(part)).await?;
         }
         // A replacement is not abandoned: the old file might be without its name.
-        self.put_in_place(part).await
+        Box::pin(self.put_in_place(part)).await
     }
 
     /// Waits until a written part file is on disk.
     async fn flush_part(&self, part: &PartFileOf<D>) -> Result<()> {
-        if self.flush.wait(&part.path).await {
+        if self.flush.wait(&part.path, self.plan.metadata.length).await {
             return Ok(());
         }
         let _permit = self.flush.permit().await;
-        self.target().sync(&part.path).await
+        Box::pin(self.target().sync(&part.path)).await
     }
 
     /// Gives the part file the target's name, if the target is what the caller expects.
