@@ -9,7 +9,7 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, FileServers, Fixture, Sshd, user};
+use crate::helper::{Answer, FileServers, Fixture, Sshd, directory, text, user};
 
 const SERVERS: [&str; 4] = FileServers::ALL;
 
@@ -422,4 +422,27 @@ async fn a_reading_is_a_task_that_is_found_again_and_retried() {
         .ok();
     assert!(retried.text().ends_with("\nnow"), "{}", retried.text());
     assert!(Path::new(&path).exists());
+}
+
+#[tokio::test]
+async fn a_file_that_vanishes_while_it_is_read_is_said_to_be_gone() {
+    let folder = directory();
+    let path = folder.path().join("file");
+    let script = format!("rm -f {}; exec /usr/bin/sha256sum \"$@\"", text(&path));
+    let server = Sshd::with_programs(&[("sha256sum", &script)], "");
+    let fixture = Fixture::with(server).await;
+    for more in [
+        json!({}),
+        json!({"tail": 2}),
+        json!({"around": "line"}),
+        json!({"hash": true}),
+    ] {
+        std::fs::write(&path, "a line\nanother line\n").unwrap();
+        let mut arguments = json!({"alias": "web1", "path": path});
+        let more = more.as_object().unwrap().clone();
+        arguments.as_object_mut().unwrap().extend(more);
+        let gone = fixture.client.call("file_read", arguments).await;
+        gone.error("FILE_NOT_FOUND");
+        assert!(!path.exists());
+    }
 }

@@ -43,4 +43,6 @@ tail)
     from "+$4" | head -n "$5" | head -c "$2"
     ;;
 esac
+# What is gone by now was read in part.
+if [ ! -e "$real" ]; then refuse absent; fi
 part end
