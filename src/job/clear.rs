@@ -40,7 +40,11 @@ pub(super) async fn clear(queue: &Arc<Queue>, pool: &Pool, job: &Job) {
                     tracing::warn!("what task {} has left stays: {error}", job.id);
                     return amend(|remote| remote.collected = None);
                 }
-                Err(ScriptFailure::Unsent(error) | ScriptFailure::Lost(error)) => {
+                Err(
+                    ScriptFailure::Unsent(error)
+                    | ScriptFailure::Lost(error)
+                    | ScriptFailure::TimedOut(error),
+                ) => {
                     tracing::debug!("task {} is not cleared away yet: {error}", job.id);
                 }
             }

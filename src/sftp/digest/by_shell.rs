@@ -49,6 +49,7 @@ pub(super) async fn digest(
         }
         Ok(ToldTree::Unable) | Err(ScriptFailure::Refused(_)) => return Ok(None),
         Err(ScriptFailure::Unsent(error) | ScriptFailure::Lost(error)) => return Err(error),
+        Err(ScriptFailure::TimedOut(_)) => return Err(access.timed_out(alias, path)),
     };
     let mut digest = TreeDigest {
         notes: complaints,

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::error::{Error, FileFailure};
 use crate::sftp::error::SftpError;
 use crate::sftp::filesystem::Filesystem;
@@ -139,9 +141,20 @@ impl TreeAccess<'_> {
                     let root = RemotePath::new(&root);
                     by_walk::digest(&*session, &root, &exclusion, limit).await
                 };
-                listed.await.map_err(|error| on_server(&error, alias, path))
+                let listed = timeout(self.limit, listed).await;
+                let listed = listed.map_err(|_| self.timed_out(alias, path))?;
+                listed.map_err(|error| on_server(&error, alias, path))
             }
         }
+    }
+
+    /// The error of a tree whose reading took too long.
+    fn timed_out(self, alias: &str, path: &str) -> Error {
+        let seconds = self.limit.as_secs_f64();
+        let reason = format!(
+            "it took longer than {seconds} s, and was stopped; compare a part of it, or set ignore"
+        );
+        unlisted(FileFailure::Other, alias, path, &reason)
     }
 
     /// Reads at most `most` bytes of a file of a tree, and returns them with every path that it is known by.

@@ -28,6 +28,7 @@ const SLACK: Duration = Duration::from_secs(30);
 pub async fn sha256(pool: &Pool, alias: &str, path: &str, length: u64) -> Option<String> {
     let limit = SLACK + Duration::from_secs(length / SLOWEST);
     let script = Script::new("checksum", SCRIPT.to_owned(), limit)
+        .ended_with_caller()
         .with_token()
         .with(path)
         .with(&length);
@@ -81,7 +82,9 @@ async fn portion(
     bytes: u64,
 ) -> Option<Vec<(Vec<u8>, String)>> {
     let limit = SLACK + Duration::from_secs(bytes / SLOWEST);
-    let script = Script::new("checksums", SEVERAL.to_owned(), limit).with_token();
+    let script = Script::new("checksums", SEVERAL.to_owned(), limit)
+        .ended_with_caller()
+        .with_token();
     let script = script.with(if is_plain { "plain" } else { "coded" });
     let script = paths.iter().fold(script, |script, path| {
         script.with(&if is_plain {

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `probe` | the kind of a login shell |
 //! | `verify` | a login that shows whether it works |
-//! | `stop` | ending processes |
+//! | `stop`, `leader` | ending processes; those of scripts that nobody waits for |
 //! | `access`, `checksum`, `usage` | access lists and labels of files; checksums; room on disk |
 //! | `curl`, `home` | HTTP requests; home directories |
 //! | `flush` | whole filesystems written to disk |
@@ -22,12 +22,14 @@ pub mod checksum;
 pub mod curl;
 pub mod flush;
 pub mod home;
+mod leader;
 pub(in crate::ssh) mod probe;
 pub(in crate::ssh) mod stop;
 pub mod tree;
 pub mod usage;
 pub mod verify;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use russh::ChannelMsg;
@@ -38,6 +40,7 @@ use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
 use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool, ShellKind};
+use leader::{ScriptLeader, naming};
 
 /// The longest answer that is taken; a script that prints more is not one of ours.
 pub(in crate::ssh) const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
@@ -74,6 +77,8 @@ pub(in crate::ssh) struct Script {
     token: String,
     input: String,
     longest_answer: usize,
+    /// True if its processes are ended once nobody waits for it.
+    is_long: bool,
 }
 
 /// The output of a script.
@@ -96,6 +101,17 @@ impl Script {
             token: random::hex::<8>(),
             input: String::new(),
             longest_answer: LONGEST_ANSWER,
+            is_long: false,
+        }
+    }
+
+    /// Ends its processes when the caller does not wait for it any more: it may take long.
+    #[must_use]
+    pub(in crate::ssh) fn ended_with_caller(self) -> Self {
+        Self {
+            text: format!("{}{}", naming(&self.token), self.text),
+            is_long: true,
+            ..self
         }
     }
 
@@ -229,14 +245,17 @@ impl Script {
         let channel = opened.map_err(ScriptFailure::Unsent)?;
         let lease = channel.lease();
         let (line, input) = self.sent(shell);
-        match timeout(self.limit, ask(channel, &line, &input, self.longest_answer)).await {
+        let new = || ScriptLeader::new(pool, alias, Arc::clone(&lease), &self.token);
+        let mut leader = self.is_long.then(new);
+        let asking = ask_as(leader.as_mut(), channel, &line, &input, self.longest_answer);
+        match timeout(self.limit, asking).await {
             Ok(Ok(printed)) => Ok(printed),
             Ok(Err(RunError::Refused)) => Err(refused(alias, "it runs no commands for this user")),
             Ok(Err(RunError::Denied(error))) => Err(ScriptFailure::Unsent(error)),
             Ok(Err(RunError::Lost)) => Err(ScriptFailure::Lost(lease.connection_lost().await)),
             Err(_) => {
                 let reason = "ETIMEDOUT: a script on the server does not end";
-                Err(ScriptFailure::Lost(lease.refusal(reason)))
+                Err(ScriptFailure::TimedOut(lease.refusal(reason)))
             }
         }
     }
@@ -258,6 +277,8 @@ pub enum ScriptFailure {
     Refused(Error),
     /// The connection was lost: the script may have run or not.
     Lost(Error),
+    /// It took longer than it may.
+    TimedOut(Error),
 }
 
 impl From<ScriptFailure> for Error {
@@ -265,7 +286,8 @@ impl From<ScriptFailure> for Error {
         match failure {
             ScriptFailure::Unsent(error)
             | ScriptFailure::Refused(error)
-            | ScriptFailure::Lost(error) => error,
+            | ScriptFailure::Lost(error)
+            | ScriptFailure::TimedOut(error) => error,
         }
     }
 }
@@ -324,6 +346,17 @@ pub(in crate::ssh) enum RunError {
 
 /// Runs a command line through the login shell, to its end, with `input` to read.
 pub(in crate::ssh) async fn ask(
+    channel: OpenChannel,
+    line: &str,
+    input: &str,
+    longest_answer: usize,
+) -> Result<ScriptOutput, RunError> {
+    ask_as(None, channel, line, input, longest_answer).await
+}
+
+/// The same for a script that names its process.
+async fn ask_as(
+    mut leader: Option<&mut ScriptLeader<'_>>,
     mut channel: OpenChannel,
     line: &str,
     input: &str,
@@ -344,7 +377,12 @@ pub(in crate::ssh) async fn ask(
     let mut ended = false;
     while let Some(message) = channel.wait().await {
         match message {
-            ChannelMsg::Data { data } => keep(&mut printed.stdout, &data, longest_answer),
+            ChannelMsg::Data { data } => {
+                keep(&mut printed.stdout, &data, longest_answer);
+                if let Some(leader) = &mut leader {
+                    leader.look(&printed.stdout);
+                }
+            }
             ChannelMsg::ExtendedData { data, .. } => {
                 keep(&mut printed.stderr, &data, LONGEST_COMPLAINT);
             }
@@ -353,6 +391,9 @@ pub(in crate::ssh) async fn ask(
             ChannelMsg::Close => break,
             _ => {}
         }
+    }
+    if let Some(leader) = leader {
+        leader.end();
     }
     if ended {
         Ok(printed)

@@ -80,6 +80,7 @@ pub async fn tell(
     let dot = if path.starts_with('-') { "./" } else { "" };
     let script = Script::new("tree", SCRIPT.to_owned(), limit)
         .answering(LONGEST)
+        .ended_with_caller()
         .with_token()
         .with(&format!("{dot}{path}"));
     let script = passed_over.iter().fold(script, Script::with);

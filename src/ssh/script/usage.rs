@@ -16,7 +16,9 @@ pub async fn of_trees(
     alias: &str,
     directories: &[&str],
 ) -> Result<Vec<Option<u64>>, ScriptFailure> {
-    let script = Script::new("usage", SCRIPT.to_owned(), LIMIT).with_token();
+    let script = Script::new("usage", SCRIPT.to_owned(), LIMIT)
+        .ended_with_caller()
+        .with_token();
     let script = directories
         .iter()
         .fold(script, |script, path| script.with(*path));

@@ -42,7 +42,7 @@ pub(in crate::job::kind) async fn start(
                     set_begun(context, remote);
                     return Ok(Started::OnServer);
                 }
-                Err(ScriptFailure::Lost(error)) => {
+                Err(ScriptFailure::Lost(error) | ScriptFailure::TimedOut(error)) => {
                     let id = &context.job.id;
                     tracing::warn!("whether task {id} has begun is not known: {error}");
                     return Ok(Started::OnServer);
