@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::{Instant, sleep_until};
 
@@ -68,17 +69,26 @@ pub(super) async fn relay(
                 sent?;
                 is_sent = true;
             }
-            piece = incoming.next(), if !is_closed && room != BacklogRoom::Nowhere && !holds_up => match piece {
-                Forwarded::Bytes(bytes) => {
-                    counts.add(0, bytes.len());
-                    if backlog.is_empty() {
-                        last_taken = Instant::now();
+            piece = incoming.next(), if !is_closed && room != BacklogRoom::Nowhere && !holds_up => {
+                let mut come = Some(piece);
+                while let Some(piece) = come.take() {
+                    match piece {
+                        Forwarded::Bytes(bytes) => {
+                            counts.add(0, bytes.len());
+                            if backlog.is_empty() {
+                                last_taken = Instant::now();
+                            }
+                            backlog.push(bytes).await?;
+                            if backlog.room() == BacklogRoom::InMemory {
+                                // All that has come by now is written at once.
+                                come = incoming.next().now_or_never();
+                            }
+                        }
+                        Forwarded::End => has_come = true,
+                        Forwarded::Closed => (has_come, is_closed) = (true, true),
                     }
-                    backlog.push(bytes).await?;
                 }
-                Forwarded::End => has_come = true,
-                Forwarded::Closed => (has_come, is_closed) = (true, true),
-            },
+            }
             taken = write_front(&mut writer, &backlog), if !backlog.is_empty() => {
                 backlog.advance(taken?).await?;
                 last_taken = Instant::now();
