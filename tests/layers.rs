@@ -55,10 +55,6 @@ const WORK_WITH_FILES: &[(&str, &str)] = &[
     ("sftp/transfer/download", "writes local files"),
     ("sftp/transfer/local_file", "reads local files"),
     ("sftp/transfer/upload/local_source", "reads local files"),
-    (
-        "ssh/pool/known_shells",
-        "keeps a few bytes for each login, without a lock",
-    ),
     ("ssh_config", "reads the user's SSH configuration"),
     ("store", "keeps documents, logs and streams in files"),
 ];

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::notices::{DataNotices, SET_ASIDE};
 use super::{
-    Backups, Blobs, Document, Flags, Log, Overflow, TemporaryFiles, TextDocument, Turn, Versions,
-    WriteOnce,
+    Backups, Blobs, Document, Findings, Flags, Log, Overflow, TemporaryFiles, TextDocument, Turn,
+    Versions, WriteOnce,
 };
 use crate::error::Error;
 use crate::fs::make_private;
@@ -87,6 +87,11 @@ impl DataDirectory {
     /// The turn to do the work of this name; `None` while another process has it. Blocks for a moment.
     pub fn turn(&self, name: &str) -> Result<Option<Turn>, Error> {
         Turn::take(&self.path.join(name))
+    }
+
+    /// Findings of one sort. Their directory is created with the first of them.
+    pub fn findings(&self, name: &str) -> Findings {
+        Findings::new(self.path.join(name))
     }
 
     /// A set of names that its processes show each other.

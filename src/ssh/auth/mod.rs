@@ -33,7 +33,7 @@ pub use self::authorized_key::AuthorizedKey;
 pub use self::code::check_totp;
 pub use self::keyboard_interactive::check_prompt;
 use self::keyboard_interactive::{ConfiguredResponse, PromptAnswers};
-pub(in crate::ssh) use self::unattended::{UNATTENDED_LOGINS, UnattendedLogins};
+pub(in crate::ssh) use self::unattended::UnattendedLogins;
 use crate::config::SshFiles;
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;

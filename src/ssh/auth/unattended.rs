@@ -1,6 +1,6 @@
 //! Logins that took no person: by them it is known which servers may be asked now and then with nobody at hand.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -8,32 +8,22 @@ use crate::error::Error;
 use crate::fs::blocking;
 use crate::hex::digits;
 use crate::ssh::target::Target;
-use crate::store::Document;
+use crate::store::{DataDirectory, Findings};
 
-/// Name of the document of such logins.
-pub(in crate::ssh) const UNATTENDED_LOGINS: &str = "logins.json";
-
-/// The means of each login, by alias.
-type LoginMeans = BTreeMap<String, String>;
-
-/// The servers whose last login took no person. Cheap to clone.
+/// The servers whose last login took no person. Of each there is a digest of its means. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::ssh) struct UnattendedLogins(Document);
+pub(in crate::ssh) struct UnattendedLogins(Findings);
 
 impl UnattendedLogins {
-    /// The logins that a document names.
-    pub(in crate::ssh) fn in_document(document: Document) -> Self {
-        Self(document)
+    /// The logins that a data directory has.
+    pub(in crate::ssh) fn new(data: &DataDirectory) -> Self {
+        Self(data.findings("logins"))
     }
 
     /// Returns whether the last login by the means of `target` took no person. One by others tells nothing.
     pub(in crate::ssh) async fn have(&self, target: &Target) -> Result<bool, Error> {
-        let (document, alias, means) = (self.0.clone(), target.alias.clone(), means(target));
-        blocking(move || {
-            let known: LoginMeans = document.read()?;
-            Ok(known.get(&alias) == Some(&means))
-        })
-        .await
+        let (logins, alias, means) = (self.clone(), target.alias.clone(), means(target));
+        blocking(move || Ok(logins.is(&alias, &means))).await
     }
 
     /// Notes how a login has ended: that it took no person, or that it did, or failed. The login does not wait for that.
@@ -47,26 +37,24 @@ impl UnattendedLogins {
         self.set(alias.to_owned(), None);
     }
 
+    fn is(&self, alias: &str, means: &str) -> bool {
+        self.0.get(alias, Duration::MAX).as_deref() == Some(means.as_bytes())
+    }
+
     fn set(&self, alias: String, means: Option<String>) {
-        let document = self.0.clone();
+        let logins = self.clone();
         tokio::task::spawn_blocking(move || {
+            let set = match means {
+                Some(means) if logins.is(&alias, &means) => Ok(()),
+                Some(means) => logins.0.put(&alias, means.as_bytes()),
+                None => logins.0.remove(&alias),
+            };
             // Without it, the server's figures are missing on the page, and nothing else.
-            if let Err(error) = replace(&document, alias, means) {
+            if let Err(error) = set {
                 tracing::debug!("a login was not noted: {error}");
             }
         });
     }
-}
-
-fn replace(document: &Document, alias: String, means: Option<String>) -> Result<(), Error> {
-    let known: LoginMeans = document.read()?;
-    if known.get(&alias) == means.as_ref() {
-        return Ok(());
-    }
-    document.update(|known: &mut LoginMeans| match means {
-        Some(means) => drop(known.insert(alias, means)),
-        None => drop(known.remove(&alias)),
-    })
 }
 
 /// A digest of the means of a login: address, user, keys and agent.

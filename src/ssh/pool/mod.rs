@@ -68,7 +68,7 @@ use crate::descriptors;
 use crate::error::Error;
 use crate::secret::{Secret, Vault};
 use crate::ssh::auth::code::TOTP_STEPS;
-use crate::ssh::auth::{AcceptedKeys, UNATTENDED_LOGINS, UnattendedLogins};
+use crate::ssh::auth::{AcceptedKeys, UnattendedLogins};
 use crate::ssh::dial::lookups::Lookups;
 use crate::ssh::dial::{Dialer, Tunnels as _};
 use crate::ssh::failure::failed;
@@ -133,7 +133,7 @@ impl Pool {
                 known_hosts,
                 totp_steps: data.document(TOTP_STEPS),
                 accepted_keys: AcceptedKeys::default(),
-                unattended_logins: UnattendedLogins::in_document(data.document(UNATTENDED_LOGINS)),
+                unattended_logins: UnattendedLogins::new(data),
                 vault,
                 lookups: Lookups::default(),
                 tunnels: pool.clone(),
