@@ -111,8 +111,8 @@ async fn a_server_of_the_ssh_configuration_is_sampled_where_its_login_asks_nobod
     for alias in ["refused", "locked"] {
         first.exec(alias, "true").await.error("AUTH_FAILED");
     }
-    // Those of `file`, `agent`, `behind` and `proxy`.
-    eventually("the logins are noted", || noted(data.path()) == 4).await;
+    // Those of `file`, `agent`, `behind` with its jump host, and `proxy`.
+    eventually("the logins are noted", || noted(data.path()) == 5).await;
     first.kill().await;
     let asked = || std::fs::read_to_string(folder.join("asked")).unwrap();
     let before = (asked(), sshd.logged("preauth"));

@@ -124,13 +124,25 @@ impl OpenQuestions {
         let mut changes = self.changes.changes();
         loop {
             let (questions, id) = (self.clone(), id.to_owned());
-            let left = match blocking(move || questions.get(&id)).await? {
+            let left = match blocking(move || questions.get_or_settle(&id)).await? {
                 Some(question) if question.answer.is_none() => question.time_left(),
                 settled => return Ok(settled),
             };
             // An expiry changes no version.
             let _ = tokio::time::timeout(left, changes.changed()).await;
         }
+    }
+
+    /// The question of this ID, as [`Self::get`] gives it. That there is none is settled under the lock: an answer that
+    /// came at the last moment may just be written.
+    fn get_or_settle(&self, id: &str) -> Result<Option<PersonQuestion>, Error> {
+        if let Some(question) = self.get(id)? {
+            return Ok(Some(question));
+        }
+        self.document.update(|questions: &mut QuestionsById| {
+            drop_old(questions);
+            questions.get(id).cloned()
+        })
     }
 
     fn read(&self) -> Result<QuestionsById, Error> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::notices::{DataNotices, SET_ASIDE};
 use super::{
-    Backups, Blobs, Document, Findings, Flags, Log, Overflow, TemporaryFiles, TextDocument, Turn,
+    Backups, Blobs, Document, Flags, FoundFacts, Log, Overflow, TemporaryFiles, TextDocument, Turn,
     Versions, WriteOnce,
 };
 use crate::error::Error;
@@ -89,9 +89,9 @@ impl DataDirectory {
         Turn::take(&self.path.join(name))
     }
 
-    /// Findings of one sort. Their directory is created with the first of them.
-    pub fn findings(&self, name: &str) -> Findings {
-        Findings::new(self.path.join(name))
+    /// Facts of one sort. Their directory is created with the first of them.
+    pub fn found_facts(&self, name: &str) -> FoundFacts {
+        FoundFacts::new(self.path.join(name))
     }
 
     /// A set of names that its processes show each other.

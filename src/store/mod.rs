@@ -15,7 +15,7 @@
 //! | `versions` | old contents, kept encrypted for a while |
 //! | `blobs`, `spool`, `kept` | streams of bytes: all of them, one, and one of which only both ends are kept |
 //! | `overflow` | bytes that wait on the disk for somebody who takes them slowly |
-//! | `findings` | what was found out and may be lost |
+//! | `found_facts` | facts that are found out again where they are lost |
 //! | `write_once`, `flags` | files that are created once and never changed; names by which processes signal each other |
 //! | `process_lock`, `turn` | proof that a process lives; work that one of them does at a time |
 
@@ -27,8 +27,8 @@ mod cached;
 mod catalogue;
 mod directory;
 mod document;
-mod findings;
 mod flags;
+mod found_facts;
 mod kept;
 mod kept_open;
 mod log;
@@ -52,8 +52,8 @@ pub use cached::Cached;
 pub use catalogue::{Catalogue, CatalogueEntry, CatalogueView};
 pub use directory::DataDirectory;
 pub use document::{Document, Version};
-pub use findings::Findings;
 pub use flags::{Flag, Flags};
+pub use found_facts::FoundFacts;
 pub use kept::Kept;
 #[cfg(test)]
 pub use log::ANCHOR_SIZE;

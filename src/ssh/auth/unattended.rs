@@ -8,16 +8,16 @@ use crate::error::Error;
 use crate::fs::blocking;
 use crate::hex::digits;
 use crate::ssh::target::Target;
-use crate::store::{DataDirectory, Findings};
+use crate::store::{DataDirectory, FoundFacts};
 
 /// The servers whose last login took no person. Of each there is a digest of its means. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::ssh) struct UnattendedLogins(Findings);
+pub(in crate::ssh) struct UnattendedLogins(FoundFacts);
 
 impl UnattendedLogins {
     /// The logins that a data directory has.
     pub(in crate::ssh) fn new(data: &DataDirectory) -> Self {
-        Self(data.findings("logins"))
+        Self(data.found_facts("logins"))
     }
 
     /// Returns whether the last login by the means of `target` took no person. One by others tells nothing.

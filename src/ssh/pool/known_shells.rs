@@ -10,14 +10,14 @@ use super::ShellKind;
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
-use crate::store::{DataDirectory, Findings};
+use crate::store::{DataDirectory, FoundFacts};
 
 /// The time for which a shell counts as it was found.
 const HOLDS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The login shells of servers. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(in crate::ssh) struct KnownShells(Findings);
+pub(in crate::ssh) struct KnownShells(FoundFacts);
 
 /// The name of the shell of one user of one server.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl ShellName {
 
 impl KnownShells {
     pub(super) fn new(data: &DataDirectory) -> Self {
-        Self(data.findings("shells"))
+        Self(data.found_facts("shells"))
     }
 
     /// The shell, if it was found lately. Blocks.

@@ -9,7 +9,6 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::random;
-use crate::ssh::connection::Connection;
 use crate::ssh::pool::{ChannelPurpose, Pool, ProbeAnswer, ShellKind, ShellName};
 
 /// The time allowed for the probe. A slower shell counts as unknown.
@@ -34,12 +33,12 @@ pub(in crate::ssh) async fn shell_kind(
 pub(in crate::ssh) async fn doubt_shell(
     pool: &Pool,
     alias: &str,
-    connection: &Connection,
+    name: ShellName,
 ) -> Result<(), Error> {
     if !pool.shell(alias).doubt() {
         return Ok(());
     }
-    let (shells, name) = (pool.known_shells(), ShellName::of(alias, connection));
+    let shells = pool.known_shells();
     blocking(move || shells.forget(&name)).await
 }
 

@@ -1,4 +1,4 @@
-//! What was found out about servers, and is found out again where it is lost: small files, neither locked nor flushed.
+//! Facts about servers that are found out again where they are lost: small files, neither locked nor flushed.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,16 +11,16 @@ use crate::error::Error;
 use crate::fs::{make_private, private, small_file};
 use crate::hex::digits;
 
-/// Findings by name, a file each. Cheap to clone.
+/// Facts by name, a file each. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Findings(PathBuf);
+pub struct FoundFacts(PathBuf);
 
-impl Findings {
+impl FoundFacts {
     pub(super) fn new(directory: PathBuf) -> Self {
         Self(directory)
     }
 
-    /// A finding that is at most so old. One whose writer was killed may be cut short. Blocks.
+    /// A fact that is at most so old. One whose writer was killed may be cut short. Blocks.
     pub fn get(&self, name: &str, oldest: Duration) -> Option<Vec<u8>> {
         let path = self.path(name);
         let found = path.metadata().ok()?.modified().ok()?;
@@ -32,19 +32,19 @@ impl Findings {
         small_file::read(&path).ok()
     }
 
-    /// Keeps a finding in place of the one before. Blocks.
-    pub fn put(&self, name: &str, finding: &[u8]) -> Result<(), Error> {
+    /// Keeps a fact in place of the one before. Blocks.
+    pub fn put(&self, name: &str, fact: &[u8]) -> Result<(), Error> {
         let path = self.path(name);
         let write = || {
             make_private(&self.0)?;
             let mut options = OpenOptions::new();
             let mut file = private(options.create(true).truncate(true).write(true)).open(&path)?;
-            file.write_all(finding)
+            file.write_all(fact)
         };
         write().map_err(|error: io::Error| Error::storage(&path, "write", error))
     }
 
-    /// Forgets a finding. Blocks.
+    /// Forgets a fact. Blocks.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.path(name);
         match fs::remove_file(&path) {
@@ -66,25 +66,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_is_there_until_it_is_old_or_removed() {
+    fn a_fact_is_there_until_it_is_old_or_removed() {
         let directory = tempfile::tempdir().unwrap();
-        let findings = Findings::new(directory.path().join("new"));
+        let facts = FoundFacts::new(directory.path().join("new"));
         let day = Duration::from_secs(24 * 3600);
-        assert_eq!(findings.get("a/../b", day), None);
-        findings.remove("a/../b").unwrap();
-        for finding in [b"longer".as_slice(), b"short"] {
-            findings.put("a/../b", finding).unwrap();
-            assert_eq!(findings.get("a/../b", day).as_deref(), Some(finding));
+        assert_eq!(facts.get("a/../b", day), None);
+        facts.remove("a/../b").unwrap();
+        for fact in [b"longer".as_slice(), b"short"] {
+            facts.put("a/../b", fact).unwrap();
+            assert_eq!(facts.get("a/../b", day).as_deref(), Some(fact));
         }
-        assert_eq!(findings.get("a/../c", day), None);
+        assert_eq!(facts.get("a/../c", day), None);
         let file = OpenOptions::new()
             .write(true)
-            .open(findings.path("a/../b"))
+            .open(facts.path("a/../b"))
             .unwrap();
         file.set_modified(SystemTime::now() - 2 * day).unwrap();
-        assert_eq!(findings.get("a/../b", day), None);
-        findings.put("a/../b", b"again").unwrap();
-        findings.remove("a/../b").unwrap();
-        assert_eq!(findings.get("a/../b", day), None);
+        assert_eq!(facts.get("a/../b", day), None);
+        facts.put("a/../b", b"again").unwrap();
+        facts.remove("a/../b").unwrap();
+        assert_eq!(facts.get("a/../b", day), None);
     }
 }
