@@ -179,7 +179,13 @@ impl Sshd {
 
     /// Ends sshd and every connection at once, as `kill -9` does. What runs in them goes on.
     pub fn kill(&mut self) {
-        signal("-KILL", &self.processes());
+        let mut stopped = Vec::new();
+        // None is to beget another once it has been looked for.
+        while stopped != self.processes() {
+            stopped = self.processes();
+            signal("-STOP", &stopped);
+        }
+        signal("-KILL", &stopped);
         let _ = self.process.wait();
     }
 

@@ -297,6 +297,9 @@ impl Drop for EmbeddedServer {
     }
 }
 
+/// The time in which it is noticed that the other side has closed a connection.
+const NOTICED_WITHIN: Duration = Duration::from_millis(20);
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((tcp, _)) = listener.accept().await {
         let number = shared.accepted.fetch_add(1, Ordering::Relaxed);
@@ -304,11 +307,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             socket: SockRef::from(&tcp).try_clone().ok().map(Arc::new),
             ..Switch::default()
         };
-        {
-            let mut connections = shared.connections.lock().unwrap();
-            connections.insert(number, switch.clone());
-            shared.most.fetch_max(connections.len(), Ordering::Relaxed);
-        }
+        shared
+            .connections
+            .lock()
+            .unwrap()
+            .insert(number, switch.clone());
+        tokio::spawn(note_most(Arc::clone(&shared), number));
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             serve(tcp, &shared, switch, number).await;
@@ -317,6 +321,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             unused.retain(|(connection, ..)| *connection != number);
         });
     }
+}
+
+/// Notes how many of the connections up to this one are open at once. One that the other side has closed may not have
+/// been noticed at first.
+async fn note_most(shared: Arc<Shared>, number: usize) {
+    sleep(NOTICED_WITHIN).await;
+    let connections = shared.connections.lock().unwrap();
+    let open = connections.keys().filter(|other| **other <= number);
+    shared.most.fetch_max(open.count(), Ordering::Relaxed);
 }
 
 async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch, number: usize) {
