@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Client, Fault, Fleet, directory, eventually, noise, part_bytes, slow_rounds, write,
+    Answer, Client, Fault, Fleet, directory, eventually, if_slow, noise, part_bytes, write,
 };
 
 /// Files of the tree that is rolled out.
@@ -123,7 +123,7 @@ async fn a_roll_out_that_is_killed_during_a_check_can_be_undone() {
 
 #[tokio::test]
 async fn a_roll_out_that_is_killed_while_it_is_put_back_can_be_undone() {
-    for _ in 0..slow_rounds(1) {
+    for _ in 0..if_slow(10, 1) {
         let (fleet, here) = (Fleet::of(3).await, directory());
         plant(&fleet, here.path());
         fs::write(&fleet.paths("broken")[2], "").unwrap();
