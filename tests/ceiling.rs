@@ -65,12 +65,21 @@ async fn calls_wait_where_every_connection_is_in_use() {
     knowing(&client, &servers, &[]).await;
     let gate = directory();
     let opened = gate.path().join("open");
-    let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", opened.display());
-    for alias in ["web0", "web1"] {
+    let held = ["web0", "web1"];
+    for alias in held {
+        let begun = gate.path().join(alias);
+        let wait = format!(
+            "touch {}; while [ ! -e {} ]; do sleep 0.05; done",
+            begun.display(),
+            opened.display()
+        );
         let held = json!({"alias": alias, "cmd": wait, "background": true, "detach": false});
         client.call("task_exec", held).await.ok();
     }
-    eventually("both places are taken", || open(&servers) == 2).await;
+    eventually("both run", || {
+        held.iter().all(|alias| gate.path().join(alias).exists())
+    })
+    .await;
     let third = async {
         let ran = client.exec("web2", "echo third").await.ok();
         assert_eq!(ran.facts()["output"], "third");
@@ -97,9 +106,12 @@ async fn a_call_that_is_given_up_dials_no_more() {
     // Otherwise a question about its shell goes on when its caller has gone away.
     plain["plain"] = json!(true);
     client.register(plain).await;
-    let held = json!({"alias": "web0", "cmd": "sleep 60", "background": true, "detach": false});
+    let gate = directory();
+    let begun = gate.path().join("begun");
+    let cmd = format!("touch {}; sleep 60", begun.display());
+    let held = json!({"alias": "web0", "cmd": cmd, "background": true, "detach": false});
     let held = client.call("task_exec", held).await.ok();
-    eventually("the place is taken", || open(&servers) == 1).await;
+    eventually("it runs", || begun.exists()).await;
     let waits = json!({"alias": "web1", "cmd": "true", "background": true, "detach": false});
     let waits = client.call("task_exec", waits).await.ok();
     for task in [&waits, &held] {
