@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
+use super::looks::LookThread;
 use super::{WebPage, view};
 use crate::error::Error;
-use crate::fs::blocking;
 use crate::job::JobId;
 use crate::observer::{ObservedTask, ObservedTasks};
 use crate::samples::SamplesByAlias;
@@ -27,6 +27,7 @@ const MOST_BEHIND: usize = 64;
 pub(super) struct ChangeFeed {
     changes: broadcast::Sender<Event>,
     last: Mutex<LastTold>,
+    pub(super) looks: LookThread,
 }
 
 /// The facts that were told last.
@@ -44,6 +45,7 @@ impl Default for ChangeFeed {
         Self {
             changes: broadcast::channel(MOST_BEHIND).0,
             last: Mutex::default(),
+            looks: LookThread::default(),
         }
     }
 }
@@ -82,8 +84,9 @@ pub(super) async fn follow(page: Arc<WebPage>) {
     loop {
         tokio::time::sleep(LOOK).await;
         if page.feed.is_watched() {
-            let page = Arc::clone(&page);
-            let looked = blocking(move || lock(&page.feed.last).look(&page)).await;
+            let looking = Arc::clone(&page);
+            let look = move || lock(&looking.feed.last).look(&looking);
+            let looked = page.feed.looks.run(look).await;
             if let Err(error) = looked {
                 tracing::warn!("the page is behind: {error}");
             }

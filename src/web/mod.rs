@@ -7,7 +7,7 @@
 //! | `browser` | the person's own browser, which opens the link |
 //! | `headers` | the headers of every response |
 //! | `view` | the facts that the page shows |
-//! | `feed` | their changes, as they happen |
+//! | `feed`, `looks` | their changes, as they happen; the thread that looks for them |
 //! | `output` | the output of a task, as it comes |
 //! | `routes` | the addresses |
 //! | `serving` | the connections |
@@ -17,6 +17,7 @@ mod access;
 mod browser;
 mod feed;
 mod headers;
+mod looks;
 mod output;
 mod routes;
 mod serving;

@@ -141,7 +141,8 @@ async fn log_in(State(page): OfPage, Query(link): Query<LinkToken>) -> Response 
 }
 
 async fn state(State(page): OfPage) -> Result<impl IntoResponse, RequestProblem> {
-    let state = blocking(move || feed::state(&page)).await?;
+    let looking = Arc::clone(&page);
+    let state = page.feed.looks.run(move || feed::state(&looking)).await?;
     Ok(([(CONTENT_TYPE, "application/json")], state))
 }
 
@@ -149,7 +150,12 @@ async fn state(State(page): OfPage) -> Result<impl IntoResponse, RequestProblem>
 async fn events(
     State(page): OfPage,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, RequestProblem> {
-    let changes = blocking(move || feed::subscribe(&page)).await?;
+    let looking = Arc::clone(&page);
+    let changes = page
+        .feed
+        .looks
+        .run(move || feed::subscribe(&looking))
+        .await?;
     let changes = stream::unfold(changes, async |mut changes| {
         let event = match changes.recv().await {
             Ok(event) => event,
