@@ -8,17 +8,17 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 
-type Look = Box<dyn FnOnce() + Send>;
+type LookWork = Box<dyn FnOnce() + Send>;
 
 /// The thread, which ends with this.
-pub(super) struct LookThread(Sender<Look>);
+pub(super) struct LookThread(Sender<LookWork>);
 
 impl Default for LookThread {
     fn default() -> Self {
-        let (looks, asked) = channel::<Look>();
+        let (looks, asked) = channel::<LookWork>();
         std::thread::spawn(move || {
             for look in asked {
-                // Whoever asked for it is told that there is no answer.
+                // Its caller is told that there is no answer.
                 let _ = catch_unwind(AssertUnwindSafe(look));
             }
         });
@@ -33,7 +33,7 @@ impl LookThread {
         look: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
-        let look: Look = Box::new(move || {
+        let look: LookWork = Box::new(move || {
             // Nobody may wait for it any more.
             let _ = answer.send(look());
         });
