@@ -35,7 +35,7 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
-use crate::ssh::pool::{Pool, ShellName, patience};
+use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::prompt::link::TerminalLink;
 use crate::ssh::script::probe::doubt_shell;
@@ -92,9 +92,9 @@ pub struct ExecOutcome {
     pub prompt: Option<String>,
 }
 
-impl CommandText<'_> {
+impl<'a> CommandText<'a> {
     /// The command line; empty for a script.
-    pub fn line(&self) -> &str {
+    pub fn line(&self) -> &'a str {
         match self {
             Self::Line(line) | Self::OwnLine(line) => line,
             Self::Supplied(supplied) => match supplied.program {
@@ -164,7 +164,6 @@ impl RemoteCommand<'_> {
             (CommandText::OwnLine(line), None) => Input::Script(line),
             (CommandText::Supplied(supplied), None) => Input::Supplied(supplied),
         };
-        let shell_name = ShellName::of(self.alias, channel.lease().connection());
         let mut session = CommandSession::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
         if let Some(link) = self.link {
@@ -178,7 +177,7 @@ impl RemoteCommand<'_> {
         let has_begun = has_announced || !takes_data;
         let ended = session.close(interruption, pool, self.alias).await?;
         if shell.is_posix && !has_announced && matches!(ended, ExitOutcome::Exited(_)) {
-            doubt_shell(&pool.as_login_user(), self.alias, shell_name).await?;
+            doubt_shell(&pool.as_login_user(), self.alias).await?;
         }
         if !has_begun && matches!(ended, ExitOutcome::Exited(_) | ExitOutcome::Unknown) {
             let reason = "it has no sh, which alone takes stdin, cwd, env and script";

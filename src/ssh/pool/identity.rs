@@ -123,10 +123,20 @@ impl Pool {
 
     /// The host key that a connection to `alias` was made with, making one if need be.
     pub async fn identity(&self, alias: &str, patience: Duration) -> Result<Identity, Error> {
+        let connection = self.connection(alias, patience).await?;
+        Ok(connection.identity().clone())
+    }
+
+    /// A connection to `alias`, made if need be. One that was there may have been lost meanwhile.
+    pub(in crate::ssh) async fn connection(
+        &self,
+        alias: &str,
+        patience: Duration,
+    ) -> Result<Arc<Connection>, Error> {
         let lease = self
             .lease(alias, ChannelPurpose::Command, patience, true)
             .await?;
-        Ok(lease.connection.identity().clone())
+        Ok(Arc::clone(&lease.connection))
     }
 }
 

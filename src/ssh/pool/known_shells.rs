@@ -20,7 +20,7 @@ const HOLDS: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(in crate::ssh) struct KnownShells(FoundFacts);
 
 /// The name of the shell of one user of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ssh) struct ShellName(String);
 
 /// A POSIX shell. Others are asked each time.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::charset::Charset;
+use super::known_shells::ShellName;
+use super::shell_kind::ShellKind;
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -15,17 +16,6 @@ const SILENCE_HOLDS: Duration = Duration::from_secs(60);
 /// Unclear answers in a row that count as none. A single one does not: the account may be locked for a
 /// moment, or its home directory not be mounted yet.
 const MOST_UNCLEAR: u32 = 3;
-
-/// The properties of a login shell that matter to commands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::ssh) struct ShellKind {
-    /// It is a POSIX shell.
-    pub(in crate::ssh) is_posix: bool,
-    /// It restricts the commands that may be run.
-    pub(in crate::ssh) is_restricted: bool,
-    /// The encoding of its output.
-    pub(in crate::ssh) charset: Charset,
-}
 
 /// The login shell of a server. It is probed once, unless it turns out to have changed.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +28,8 @@ enum Knowledge {
     /// A probe is under way; all callers get its answer.
     Asking(watch::Receiver<Option<Result<ShellKind, Error>>>),
     Known(ShellKind),
-    /// As an earlier connection found it.
-    Recalled(ShellKind),
+    /// As an earlier connection found it, under this name.
+    Recalled(ShellKind, ShellName),
     /// It gave no clear answer: the number of times, and the time of the last.
     Unclear(u32, Instant),
 }
@@ -48,19 +38,21 @@ impl LoginShell {
     /// The kind as far as it is known without a probe.
     pub(in crate::ssh) fn known(&self) -> ShellKind {
         match &*lock(&self.0) {
-            Knowledge::Known(kind) | Knowledge::Recalled(kind) => *kind,
+            Knowledge::Known(kind) | Knowledge::Recalled(kind, _) => *kind,
             _ => ShellKind::default(),
         }
     }
 
-    /// Forgets what an earlier connection found, and returns whether it was that.
-    pub(in crate::ssh) fn doubt(&self) -> bool {
+    /// Forgets what an earlier connection found, and returns the name under which it is kept, if it was that.
+    pub(in crate::ssh) fn doubt(&self) -> Option<ShellName> {
         let mut knowledge = lock(&self.0);
-        let is_recalled = matches!(*knowledge, Knowledge::Recalled(_));
-        if is_recalled {
-            *knowledge = Knowledge::None;
+        match std::mem::take(&mut *knowledge) {
+            Knowledge::Recalled(_, name) => Some(name),
+            other => {
+                *knowledge = other;
+                None
+            }
         }
-        is_recalled
     }
 
     /// The shell's kind, by a probe unless it is known. All callers meanwhile get the same answer.
@@ -74,7 +66,7 @@ impl LoginShell {
         let mut asking = {
             let mut knowledge = lock(&self.0);
             match &*knowledge {
-                Knowledge::Known(kind) | Knowledge::Recalled(kind) => return Ok(*kind),
+                Knowledge::Known(kind) | Knowledge::Recalled(kind, _) => return Ok(*kind),
                 Knowledge::Unclear(times, since)
                     if *times >= MOST_UNCLEAR && since.elapsed() < SILENCE_HOLDS =>
                 {
@@ -92,9 +84,11 @@ impl LoginShell {
                     // The probe outlives a caller that is cancelled.
                     tokio::spawn(async move {
                         let outcome = probe.await;
-                        *lock(&shell.0) = match outcome {
-                            Ok(ProbeAnswer::Clear(kind)) => Knowledge::Known(kind),
-                            Ok(ProbeAnswer::Recalled(kind)) => Knowledge::Recalled(kind),
+                        *lock(&shell.0) = match &outcome {
+                            Ok(ProbeAnswer::Clear(kind)) => Knowledge::Known(*kind),
+                            Ok(ProbeAnswer::Recalled(kind, name)) => {
+                                Knowledge::Recalled(*kind, name.clone())
+                            }
                             Ok(ProbeAnswer::Unclear) => {
                                 Knowledge::Unclear(before + 1, Instant::now())
                             }
@@ -118,12 +112,12 @@ impl LoginShell {
 }
 
 /// The answer to a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ssh) enum ProbeAnswer {
     /// The shell's kind.
     Clear(ShellKind),
-    /// The kind that an earlier connection found; nothing was asked.
-    Recalled(ShellKind),
+    /// The kind that an earlier connection found, and the name under which it is kept; nothing was asked.
+    Recalled(ShellKind, ShellName),
     /// A text that no shell prints for it: perhaps the reason why nobody may log in at present.
     Unclear,
     /// No answer in time.
@@ -133,7 +127,7 @@ pub(in crate::ssh) enum ProbeAnswer {
 impl ProbeAnswer {
     fn kind(self) -> ShellKind {
         match self {
-            Self::Clear(kind) | Self::Recalled(kind) => kind,
+            Self::Clear(kind) | Self::Recalled(kind, _) => kind,
             Self::Unclear | Self::None => ShellKind::default(),
         }
     }

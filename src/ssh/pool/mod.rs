@@ -12,7 +12,7 @@
 //! | `ahead`, `kept` | channels that are kept open ahead |
 //! | `routes` | routes to servers, and tunnels through other servers |
 //! | `identity` | the server that an alias leads to |
-//! | `login_shell`, `known_shells` | the login shell of a server, and those that earlier connections found |
+//! | `login_shell`, `shell_kind`, `known_shells` | the login shell of a server, its kind, and those that earlier connections found |
 //! | `unattended` | servers that are logged in to with no person at hand |
 //! | `tunnel` | a channel as a stream |
 //! | `forward` | channels of the callers' tunnels, in both directions |
@@ -34,6 +34,7 @@ mod parked;
 mod request;
 mod routes;
 mod session_channel;
+mod shell_kind;
 mod single_use;
 mod state;
 mod stats;
@@ -58,7 +59,8 @@ pub(in crate::ssh) use known_shells::ShellName;
 pub(crate) use lease::ParkedSession;
 pub use lease::{ChannelPurpose, Lease};
 pub use login_shell::LoginShell;
-pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
+pub(in crate::ssh) use login_shell::ProbeAnswer;
+pub(in crate::ssh) use shell_kind::ShellKind;
 pub use stats::PoolStats;
 pub use tunnel::Tunnel;
 

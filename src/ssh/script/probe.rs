@@ -30,14 +30,10 @@ pub(in crate::ssh) async fn shell_kind(
 
 /// Has the next command ask for the kind of a login shell that did not do what its kind does, if that was what an
 /// earlier connection had found.
-pub(in crate::ssh) async fn doubt_shell(
-    pool: &Pool,
-    alias: &str,
-    name: ShellName,
-) -> Result<(), Error> {
-    if !pool.shell(alias).doubt() {
+pub(in crate::ssh) async fn doubt_shell(pool: &Pool, alias: &str) -> Result<(), Error> {
+    let Some(name) = pool.shell(alias).doubt() else {
         return Ok(());
-    }
+    };
     let shells = pool.known_shells();
     blocking(move || shells.forget(&name)).await
 }
@@ -47,11 +43,11 @@ async fn probe(pool: &Pool, alias: &str, patience: Duration) -> Result<ProbeAnsw
     if pool.server(alias)?.is_plain() {
         return Ok(ProbeAnswer::Clear(ShellKind::default()));
     }
-    let name = ShellName::of(alias, &*pool.live_connection(alias).await?);
+    let name = ShellName::of(alias, &*pool.connection(alias, patience).await?);
     let (shells, known) = (pool.known_shells(), name.clone());
     let found = blocking(move || Ok::<_, Error>(shells.get(&known))).await?;
     if let Some(kind) = found {
-        return Ok(ProbeAnswer::Recalled(kind));
+        return Ok(ProbeAnswer::Recalled(kind, name));
     }
     let answer = ask_shell(pool, alias, patience).await?;
     if let ProbeAnswer::Clear(kind) = answer {
