@@ -304,6 +304,15 @@ impl Job {
         Some(format!("waits for a person's yes: {}", agreement.approve))
     }
 
+    /// Says why the server of a job that goes on there cannot be reached, if it cannot.
+    pub(super) fn note_unreachable(&self, text: &mut AnswerText) {
+        if let Some(problem) = self.unreachable() {
+            text.note(format!(
+                "Its server cannot be reached for the time being: {problem}"
+            ));
+        }
+    }
+
     /// Returns the answer's text about a job that goes on: how far it is, and how to find it later.
     pub fn text_of_live(&self, so_far: &SoFar) -> String {
         let time = brief(self.created_at.elapsed());
@@ -336,11 +345,7 @@ impl Job {
         if let Some(notice) = &self.waits_for {
             text.note(notice);
         }
-        if let Some(problem) = self.unreachable() {
-            text.note(format!(
-                "Its server cannot be reached for the time being: {problem}"
-            ));
-        }
+        self.note_unreachable(&mut text);
         if !so_far.last.is_empty() {
             text.separate("last lines of task");
             text.line(&so_far.last);

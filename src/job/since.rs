@@ -144,11 +144,7 @@ fn text_of_live(job: &Job, prompt: Option<&str>, since: Option<&str>) -> String 
     if prompt.is_none() {
         text.note("task_wait waits for it, task_output shows all that it has printed.");
     }
-    if let Some(problem) = job.unreachable() {
-        text.note(format!(
-            "Its server cannot be reached for the time being: {problem}"
-        ));
-    }
+    job.note_unreachable(&mut text);
     text.output(&ShownOutput {
         stdout: since.unwrap_or_default().to_owned(),
         ..ShownOutput::default()

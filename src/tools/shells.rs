@@ -112,11 +112,7 @@ impl App {
     /// The input of a call. Nothing is typed if a part of it is wrong.
     async fn shell_input(&self, wanted: &SendToShell) -> Result<ShellInput, Error> {
         let (key, secret) = (wanted.key.as_deref(), wanted.secret.as_deref());
-        let letter = letter_key(key, wanted.input.is_some() || secret.is_some())?;
-        let key = match letter {
-            Some(_) => None,
-            None => pressed(key, wanted.input.is_some() || secret.is_some())?,
-        };
+        let (letter, key) = pressed(key, wanted.input.is_some() || secret.is_some())?;
         let text = match (&wanted.input, secret) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("secret", "does not go with `input`"));
@@ -181,7 +177,7 @@ impl Tools {
 }
 
 /// The letter that is meant as a key, which is typed as a text is, and without Enter.
-pub(super) fn letter_key(name: Option<&str>, has_text: bool) -> Result<Option<String>, Error> {
+fn letter_key(name: Option<&str>, has_text: bool) -> Result<Option<String>, Error> {
     let mut letters = name.unwrap_or_default().chars();
     let letter = letters.next().filter(|letter| !letter.is_control());
     let Some(letter) = letter.filter(|_| letters.next().is_none()) else {
@@ -194,14 +190,21 @@ pub(super) fn letter_key(name: Option<&str>, has_text: bool) -> Result<Option<St
     Ok(Some(letter.to_string()))
 }
 
-/// The key that is pressed: the named one, or Enter after a text.
-pub(super) fn pressed(name: Option<&str>, has_text: bool) -> Result<Option<TerminalKey>, Error> {
+/// The letter or the key that is pressed: the named one, or Enter after a text.
+pub(super) fn pressed(
+    name: Option<&str>,
+    has_text: bool,
+) -> Result<(Option<String>, Option<TerminalKey>), Error> {
+    let letter = letter_key(name, has_text)?;
+    if letter.is_some() {
+        return Ok((letter, None));
+    }
     let enter = has_text.then_some(ENTER);
     let Some(name) = name
         .or(enter)
         .filter(|name| !name.eq_ignore_ascii_case(NO_KEY))
     else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let key = TerminalKey::named(name).ok_or_else(|| {
         let problem = format!(
@@ -210,7 +213,7 @@ pub(super) fn pressed(name: Option<&str>, has_text: bool) -> Result<Option<Termi
         );
         Error::invalid("key", problem)
     })?;
-    Ok(Some(key))
+    Ok((None, Some(key)))
 }
 
 /// Returns whether a key may do more than interrupt, or move what is shown: Enter runs a line that an arrow brought

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::shells::{key_may_act, letter_key, pressed};
+use super::shells::{key_may_act, pressed};
 use super::{Call, Confirmation, IfUnasked, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
@@ -129,11 +129,7 @@ impl App {
         prompt: &str,
     ) -> Result<TypedInput, Error> {
         let has_text = wanted.text.is_some() || wanted.secret.is_some();
-        let letter = letter_key(wanted.key.as_deref(), has_text)?;
-        let key = match letter {
-            Some(_) => None,
-            None => pressed(wanted.key.as_deref(), has_text)?,
-        };
+        let (letter, key) = pressed(wanted.key.as_deref(), has_text)?;
         let (text, is_secret) = match (&wanted.text, &wanted.secret) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("secret", "does not go with `text`"));

@@ -27,7 +27,7 @@ const MOST_BEHIND: usize = 64;
 pub(super) struct ChangeFeed {
     changes: broadcast::Sender<Event>,
     last: Mutex<LastTold>,
-    pub(super) looks: LookThread,
+    looks: LookThread,
 }
 
 /// The facts that were told last.
@@ -70,6 +70,15 @@ impl ChangeFeed {
     }
 }
 
+/// Runs a look at the facts of a page on the thread for that.
+pub(super) async fn look<T: Send + 'static>(
+    page: &Arc<WebPage>,
+    look: impl FnOnce(&WebPage) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let looking = Arc::clone(page);
+    page.feed.looks.run(move || look(&looking)).await
+}
+
 /// The changes from now on: the facts that a page reads after this are none of them older. Blocks.
 pub(super) fn subscribe(page: &WebPage) -> Result<broadcast::Receiver<Event>, Error> {
     if !page.feed.is_watched() {
@@ -84,9 +93,7 @@ pub(super) async fn follow(page: Arc<WebPage>) {
     loop {
         tokio::time::sleep(LOOK).await;
         if page.feed.is_watched() {
-            let looking = Arc::clone(&page);
-            let look = move || lock(&looking.feed.last).look(&looking);
-            let looked = page.feed.looks.run(look).await;
+            let looked = look(&page, |page| lock(&page.feed.last).look(page)).await;
             if let Err(error) = looked {
                 tracing::warn!("the page is behind: {error}");
             }

@@ -141,8 +141,7 @@ async fn log_in(State(page): OfPage, Query(link): Query<LinkToken>) -> Response 
 }
 
 async fn state(State(page): OfPage) -> Result<impl IntoResponse, RequestProblem> {
-    let looking = Arc::clone(&page);
-    let state = page.feed.looks.run(move || feed::state(&looking)).await?;
+    let state = feed::look(&page, feed::state).await?;
     Ok(([(CONTENT_TYPE, "application/json")], state))
 }
 
@@ -150,12 +149,7 @@ async fn state(State(page): OfPage) -> Result<impl IntoResponse, RequestProblem>
 async fn events(
     State(page): OfPage,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, RequestProblem> {
-    let looking = Arc::clone(&page);
-    let changes = page
-        .feed
-        .looks
-        .run(move || feed::subscribe(&looking))
-        .await?;
+    let changes = feed::look(&page, feed::subscribe).await?;
     let changes = stream::unfold(changes, async |mut changes| {
         let event = match changes.recv().await {
             Ok(event) => event,

@@ -102,8 +102,8 @@ impl Run<'_> {
     /// Runs the command.
     pub(super) async fn execute(self, context: &Context<'_>) -> (Ending, CommandOutcome) {
         // A terminal takes with it what was left at it, whatever that holds.
-        let ends_rest = self.responder.is_some() && leaves_behind(self.text.line());
-        let screen = screen_program(self.text.line());
+        let line = self.text.line();
+        let ends_rest = self.responder.is_some() && leaves_behind(line);
         let command = RemoteCommand {
             alias: &context.job.alias,
             text: self.text,
@@ -135,7 +135,9 @@ impl Run<'_> {
         let is_left = ran.has_child || ends_rest && exit.process.is_none();
         exit.left_running = is_left.then_some(true);
         exit.pager_quit = ran.has_quit_pager.then_some(true);
-        if let (Some(true), Some(program)) = (exit.timed_out, screen) {
+        if exit.timed_out == Some(true)
+            && let Some(program) = screen_program(line)
+        {
             ending = ending.advise(format!(
                 "`{program}` waits for keys at a terminal: start it with shell_open as `program`; a file is changed with file_edit"
             ));

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+use super::end_of;
 use super::names::is_secret;
 use crate::text::whole_characters;
 
@@ -120,10 +121,4 @@ fn value(text: &str, field: &Captures<'_>) -> Option<Range<usize>> {
 fn begins_line(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t', '-', '+']);
     before.is_empty() || before.ends_with(['\n', '"', '\'', '{', ',', '\\'])
-}
-
-fn end_of(text: &str, start: usize, is_end: impl Fn(char) -> bool) -> usize {
-    text[start..]
-        .find(is_end)
-        .map_or(text.len(), |end| start + end)
 }

@@ -125,6 +125,13 @@ fn printed_by(command: &WrittenCommand) -> Vec<Range<usize>> {
     words.filter_map(WrittenWord::whole).collect()
 }
 
+/// The place of the first letter from `start` on that ends a value.
+fn end_of(text: &str, start: usize, is_end: impl Fn(char) -> bool) -> usize {
+    text[start..]
+        .find(is_end)
+        .map_or(text.len(), |end| start + end)
+}
+
 fn is_format(text: &str) -> bool {
     text.replace("%s", "").replace("\\n", "").is_empty()
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::end_of;
 use super::words::{WrittenCommand, WrittenWord};
 
 /// Last parts of names that hold a secret.
@@ -151,10 +152,9 @@ fn name_start(before: &str) -> usize {
 
 /// The end of a part within a list: of an address's parameters, a connection's settings, a mount's options.
 fn end_of_part(text: &str, start: usize) -> usize {
-    let is_end = |letter: char| letter.is_whitespace() || "&;,\"'".contains(letter);
-    text[start..]
-        .find(is_end)
-        .map_or(text.len(), |end| start + end)
+    end_of(text, start, |letter| {
+        letter.is_whitespace() || "&;,\"'".contains(letter)
+    })
 }
 
 /// Returns whether something of this name is a secret.

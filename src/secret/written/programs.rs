@@ -15,8 +15,8 @@ enum OptionForm {
     AfterUser(char),
 }
 
-/// Programs, a letter, and its form.
-const OPTIONS: &[(&[&str], char, OptionForm)] = &[
+/// Programs, letters, and their form.
+const OPTIONS: &[(&[&str], &str, OptionForm)] = &[
     (
         &[
             "mysql",
@@ -41,7 +41,7 @@ const OPTIONS: &[(&[&str], char, OptionForm)] = &[
             "rar",
             "unrar",
         ],
-        'p',
+        "p",
         OptionForm::Attached,
     ),
     (
@@ -63,12 +63,12 @@ const OPTIONS: &[(&[&str], char, OptionForm)] = &[
             "psexec",
             "evil-winrm",
         ],
-        'p',
+        "p",
         OptionForm::Either,
     ),
     (
         &["redis-cli", "keydb-cli", "valkey-cli"],
-        'a',
+        "a",
         OptionForm::Either,
     ),
     (
@@ -83,7 +83,7 @@ const OPTIONS: &[(&[&str], char, OptionForm)] = &[
             "unzip",
             "cadaver",
         ],
-        'P',
+        "P",
         OptionForm::Either,
     ),
     (
@@ -97,11 +97,10 @@ const OPTIONS: &[(&[&str], char, OptionForm)] = &[
             "ldapcompare",
             "ldapmodrdn",
         ],
-        'w',
+        "w",
         OptionForm::Either,
     ),
-    (&["ldappasswd"], 's', OptionForm::Either),
-    (&["ldappasswd"], 'a', OptionForm::Either),
+    (&["ldappasswd"], "sa", OptionForm::Either),
     (
         &[
             "snmpget",
@@ -110,47 +109,23 @@ const OPTIONS: &[(&[&str], char, OptionForm)] = &[
             "snmpbulkwalk",
             "snmpgetnext",
         ],
-        'c',
+        "cAX",
         OptionForm::Either,
     ),
-    (
-        &[
-            "snmpget",
-            "snmpwalk",
-            "snmpset",
-            "snmpbulkwalk",
-            "snmpgetnext",
-        ],
-        'A',
-        OptionForm::Either,
-    ),
-    (
-        &[
-            "snmpget",
-            "snmpwalk",
-            "snmpset",
-            "snmpbulkwalk",
-            "snmpgetnext",
-        ],
-        'X',
-        OptionForm::Either,
-    ),
-    (&["ssh-keygen"], 'N', OptionForm::Either),
-    (&["ssh-keygen"], 'P', OptionForm::Either),
-    (&["curl"], 'u', OptionForm::AfterUser(':')),
-    (&["curl"], 'U', OptionForm::AfterUser(':')),
+    (&["ssh-keygen"], "NP", OptionForm::Either),
+    (&["curl"], "uU", OptionForm::AfterUser(':')),
     (
         &["http", "https", "xh", "xhs"],
-        'a',
+        "a",
         OptionForm::AfterUser(':'),
     ),
     (
         &["smbclient", "smbget", "smbmap", "rpcclient", "net"],
-        'U',
+        "U",
         OptionForm::AfterUser('%'),
     ),
-    (&["lftp"], 'u', OptionForm::AfterUser(',')),
-    (&["wget2", "aria2c"], 'u', OptionForm::AfterUser(':')),
+    (&["lftp"], "u", OptionForm::AfterUser(',')),
+    (&["wget2", "aria2c"], "u", OptionForm::AfterUser(':')),
 ];
 
 /// Options by name that give a user and a password.
@@ -199,19 +174,13 @@ pub(super) fn find(command: &WrittenCommand) -> Vec<Range<usize>> {
             found.extend(option(arguments, 'p', OptionForm::Either));
         }
         if program == "openssl" || program == "keytool" {
-            let sources = arguments.iter();
-            found.extend(
-                sources.filter_map(|word| word.text.starts_with("pass:").then(|| word.rest(5))?),
-            );
+            found.extend(after_prefix(arguments, "pass:"));
         }
         if program == "wpa_passphrase" {
             found.extend(arguments.get(1).and_then(WrittenWord::whole));
         }
         if program.starts_with("xfreerdp") || program.starts_with("wfreerdp") {
-            let sources = arguments.iter();
-            found.extend(
-                sources.filter_map(|word| word.text.starts_with("/p:").then(|| word.rest(3))?),
-            );
+            found.extend(after_prefix(arguments, "/p:"));
         }
     }
     let uses_curl = command
@@ -235,12 +204,21 @@ pub(super) fn find(command: &WrittenCommand) -> Vec<Range<usize>> {
     found
 }
 
+/// The passwords that stand behind a prefix.
+fn after_prefix(arguments: &[WrittenWord], prefix: &str) -> impl Iterator<Item = Range<usize>> {
+    let words = arguments
+        .iter()
+        .filter(move |word| word.text.starts_with(prefix));
+    words.filter_map(move |word| word.rest(prefix.len()))
+}
+
 fn by_letter(program: &str, arguments: &[WrittenWord]) -> Vec<Range<usize>> {
     let of_program = OPTIONS
         .iter()
         .filter(|(programs, ..)| programs.contains(&program));
     of_program
-        .flat_map(|(_, letter, form)| option(arguments, *letter, *form))
+        .flat_map(|(_, letters, form)| letters.chars().map(move |letter| (letter, *form)))
+        .flat_map(|(letter, form)| option(arguments, letter, form))
         .collect()
 }
 

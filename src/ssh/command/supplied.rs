@@ -6,7 +6,7 @@
 
 use crate::charset::Charset;
 use crate::random;
-use crate::shell::quote;
+use crate::shell::{quote, quote_path};
 
 /// Reads the line and runs it.
 pub(super) const READ: &str = "IFS= read -r mcp && eval \"$mcp\"";
@@ -183,7 +183,12 @@ fn run_script(interpreter: &[&str], arguments: &[String]) -> String {
 
 /// Text as one word of a POSIX shell, without a newline in it.
 fn word(text: &str) -> String {
-    quote(text).replace('\n', "'\"$mcp_n\"'")
+    in_a_line(&quote(text))
+}
+
+/// A quoted text without a newline in it.
+fn in_a_line(quoted: &str) -> String {
+    quoted.replace('\n', "'\"$mcp_n\"'")
 }
 
 /// A text of several lines in one, as [`READ`] takes it.
@@ -193,12 +198,12 @@ pub(super) fn in_one_line(text: &str) -> String {
 
 /// The text that enters a directory.
 fn enter(directory: &str) -> String {
-    let path = match directory.strip_prefix('~') {
-        Some("") => "\"$HOME\"".to_owned(),
-        Some(rest) if rest.starts_with('/') => format!("\"$HOME\"{}", word(rest)),
-        _ if directory.starts_with('/') => word(directory),
+    let is_whole = directory == "~" || directory.starts_with("~/") || directory.starts_with('/');
+    let path = if is_whole {
+        in_a_line(&quote_path(directory))
+    } else {
         // A name that begins with a dash, or one that CDPATH would look for elsewhere.
-        _ => word(&format!("./{directory}")),
+        word(&format!("./{directory}"))
     };
     format!("cd {path}")
 }
