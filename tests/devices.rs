@@ -315,6 +315,10 @@ async fn what_a_device_does_not_have_is_refused_before_anything_is_sent() {
             "task_exec",
             json!({"cmd": "display version", "detach": true}),
         ),
+        (
+            "task_exec_interactive",
+            json!({"cmd": "display version", "detach": true}),
+        ),
         ("task_exec", json!({"cmd": "display version", "sudo": true})),
         ("task_exec", json!({"cmd": "display version", "cwd": "/"})),
         ("task_exec", json!({"script": "display version"})),

@@ -83,6 +83,18 @@ async fn what_runs_at_a_terminal_is_like_what_runs_without_one() {
             ran["output"].as_str().unwrap().ends_with("bob."),
             "{elevator:?}: {ran}"
         );
+        let asks = json!({"cmd": "id -un; read -p 'Name: ' name; echo \"$name.\"", "autoRespond": false, "background": true});
+        let begun = scene.run("task_exec_interactive", asks).await;
+        let waits = scene.client.wait(&begun["id"]).await.ok();
+        assert!(
+            waits.text().contains("waiting at: Name:"),
+            "{}",
+            waits.text()
+        );
+        let typed = json!({"id": begun["id"], "text": "bob"});
+        scene.client.call("task_input", typed).await.ok();
+        let ended = scene.client.wait(&begun["id"]).await.ok();
+        ended.has(&json!({"output": "root\nName: bob\nbob.", "exitCode": 0, "detach": true}));
         let file = scene.sshd.directory.path().join("root/app.conf");
         let write = json!({"path": text(&file), "content": "port 80\n"});
         scene.run("file_write", write).await;

@@ -29,6 +29,7 @@ mod contract;
 mod cuts;
 mod demo;
 mod detach;
+mod detached_terminals;
 mod devices;
 mod doctor;
 mod documents;

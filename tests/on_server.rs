@@ -4,53 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, directory, eventually};
+use crate::helper::{Answer, BackgroundScene, Client, directory, eventually};
 
-/// A client and a server, of which either may go away.
-struct BackgroundScene {
-    sshd: Sshd,
-    data: Folder,
-    client: Client,
-}
-
-impl BackgroundScene {
-    async fn new() -> Self {
-        let (sshd, data) = (Sshd::start(), directory());
-        let client = Client::spawned(data.path(), &[]).await;
-        client.register(sshd.login("web1")).await;
-        Self { sshd, data, client }
-    }
-
-    /// Starts work in the background.
-    async fn begin(&self, tool: &'static str, work: Value) -> Answer {
-        let mut arguments = json!({"alias": "web1", "background": true});
-        let work = work.as_object().unwrap().clone();
-        arguments.as_object_mut().unwrap().extend(work);
-        self.client.call(tool, arguments).await.ok()
-    }
-
-    async fn sequence(&self, work: Value) -> Answer {
-        self.begin("task_exec_sequence", work).await
-    }
-
-    /// Kills the client, and takes another.
-    async fn replace_client(self) -> Self {
-        self.client.kill().await;
-        let client = Client::spawned(self.data.path(), &[]).await;
-        Self { client, ..self }
-    }
-
-    async fn end_of(&self, begun: &Answer) -> Answer {
-        self.client.wait(&begun.facts()["id"]).await.ok()
-    }
-
-    async fn is_cleared_away(&self) {
-        let places = self.sshd.directory.path().join(".mcp-sftp-orchestrator");
-        eventually("it is cleared away", || {
-            std::fs::read_dir(&places).is_ok_and(|entries| entries.count() == 0)
-        })
-        .await;
-    }
+async fn sequence(scene: &BackgroundScene, work: Value) -> Answer {
+    scene.begin("task_exec_sequence", work).await
 }
 
 #[tokio::test]
@@ -93,9 +50,7 @@ async fn work_in_a_channel_says_that_it_ends_with_this_program() {
         let begun = scene.begin("task_exec", work).await;
         assert!(begun.text().contains(life), "{more}: {}", begun.text());
     }
-    let begun = scene
-        .sequence(json!({"commands": ["sleep 60"], "detach": false}))
-        .await;
+    let begun = sequence(&scene, json!({"commands": ["sleep 60"], "detach": false})).await;
     assert!(begun.text().contains(life), "{}", begun.text());
     // One that goes to the background by itself.
     let arguments = json!({"alias": "web1", "cmd": "sleep 60"});
@@ -141,9 +96,11 @@ async fn where_a_server_has_no_shell_it_runs_in_the_channel_and_that_is_said() {
         .end_of(&begun)
         .await
         .has(&json!({"status": "completed"}));
-    let begun = scene
-        .sequence(json!({"commands": [format!("echo two >>{lines}"), "echo $0"]}))
-        .await;
+    let begun = sequence(
+        &scene,
+        json!({"commands": [format!("echo two >>{lines}"), "echo $0"]}),
+    )
+    .await;
     scene
         .end_of(&begun)
         .await
@@ -171,7 +128,7 @@ async fn a_sequence_goes_on_in_one_shell_without_this_program() {
         "exit 3",
         "echo never",
     ]);
-    let handed = scene.sequence(json!({"commands": commands})).await;
+    let handed = sequence(&scene, json!({"commands": commands})).await;
     assert!(
         handed.text().contains("goes on detached"),
         "{}",
@@ -222,9 +179,11 @@ async fn a_step_that_fails_or_takes_too_long_may_be_followed_by_the_next() {
         {"command": "pwd; false", "continueOnError": false},
         "echo never",
     ]);
-    let begun = scene
-        .sequence(json!({"commands": commands, "continueOnError": true}))
-        .await;
+    let begun = sequence(
+        &scene,
+        json!({"commands": commands, "continueOnError": true}),
+    )
+    .await;
     let ended = scene.end_of(&begun).await;
     let facts = ended.facts();
     let results = facts["results"].as_array().unwrap();
@@ -256,9 +215,11 @@ async fn a_step_that_fails_or_takes_too_long_may_be_followed_by_the_next() {
         "it was stopped"
     );
     // A step whose time is up is an error of the call, as in a channel.
-    let begun = scene
-        .sequence(json!({"commands": ["echo first", "sleep 60"], "timeout": 1}))
-        .await;
+    let begun = sequence(
+        &scene,
+        json!({"commands": ["echo first", "sleep 60"], "timeout": 1}),
+    )
+    .await;
     let error = scene
         .client
         .wait(&begun.facts()["id"])
@@ -283,9 +244,11 @@ async fn a_sequence_on_its_server_is_stopped_truly() {
         format!("timeout 600 sh -c 'while :; do date +%N >{alive}; sleep 0.1; done'"),
         format!("touch {never}"),
     ]);
-    let begun = scene
-        .sequence(json!({"commands": commands, "continueOnError": true}))
-        .await;
+    let begun = sequence(
+        &scene,
+        json!({"commands": commands, "continueOnError": true}),
+    )
+    .await;
     eventually("it runs", || Path::new(&alive).exists()).await;
     let scene = scene.replace_client().await;
     let cancelled = scene
@@ -309,38 +272,4 @@ async fn a_sequence_on_its_server_is_stopped_truly() {
     );
     assert!(!Path::new(&never).exists());
     scene.is_cleared_away().await;
-}
-
-#[tokio::test]
-async fn a_command_at_a_terminal_is_not_detached_and_says_so() {
-    let scene = BackgroundScene::new().await;
-    let asks = json!({"alias": "web1", "cmd": "read -p 'Name: ' name", "detach": true});
-    let refused = scene.client.call("task_exec_interactive", asks).await;
-    let error = refused.error("INVALID_ARGUMENT");
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("does not go with a terminal"),
-        "{error}"
-    );
-    let waits = json!({"cmd": "sleep 60"});
-    let begun = scene.begin("task_exec_interactive", waits).await;
-    assert!(
-        begun.text().contains("ends with this program"),
-        "{}",
-        begun.text()
-    );
-    let none = json!({"cmd": "sleep 60", "interactive": false});
-    let begun = scene.begin("task_exec_interactive", none).await;
-    assert!(
-        begun.text().contains("goes on detached"),
-        "{}",
-        begun.text()
-    );
-    scene
-        .client
-        .call("task_cancel", json!({"id": begun.facts()["id"]}))
-        .await
-        .ok();
 }

@@ -274,6 +274,10 @@ async fn what_root_runs_is_stopped_truly() {
             ("task_exec", json!({"cmd": endless, "background": true})),
             ("task_exec", json!({"cmd": endless, "detach": true})),
             (
+                "task_exec_interactive",
+                json!({"cmd": endless, "detach": true}),
+            ),
+            (
                 "task_exec_sequence",
                 json!({"commands": [endless, "true"], "background": true}),
             ),

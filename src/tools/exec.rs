@@ -130,11 +130,11 @@ struct RunInteractive {
     timeout: Option<NumberOfSeconds>,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once; it ends with this program.
+    /// Answer at once; it outlives this program. No timeout unless given.
     #[serde(default)]
     background: Switch,
-    /// Only for a command without a terminal.
-    #[schemars(skip)]
+    /// false: background ends with this program. true: fail where it would.
+    #[schemars(extend("toolset" = "live"))]
     detach: Option<Switch>,
 }
 
@@ -163,13 +163,14 @@ impl RunInteractive {
             let spec = life.spec(cmd, timeout, Bound::default(), Supplies::default());
             return Ok((spec, life.wait()));
         }
-        if life == Life::Detached {
-            let problem = "does not go with a terminal: its prompts are answered by this program, and would wait for ever without it. Use task_exec, or background without detach";
-            return Err(Error::invalid("detach", problem));
-        }
         let interactive = Interactive::new(cmd, timeout, responses, self.auto_respond.0);
-        let spec = interactive.by_server(by_server).into();
-        Ok((spec, WaitFor::unless(self.background.0)))
+        let interactive = interactive.by_server(by_server);
+        let spec = if life.is_on_server() {
+            interactive.detached(life == Life::Background)
+        } else {
+            interactive
+        };
+        Ok((spec.into(), life.wait()))
     }
 }
 
@@ -250,7 +251,7 @@ impl RunSequence {
             commands,
             continue_on_error: self.continue_on_error,
             timeout: self.timeout.map(|timeout| timeout.0),
-            detach: matches!(self.life(), Life::Background | Life::Detached),
+            detach: self.life().is_on_server(),
             or_attached: self.life() == Life::Background,
         })
     }

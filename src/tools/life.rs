@@ -31,6 +31,11 @@ impl Life {
         }
     }
 
+    /// Returns whether its server is to go on with it.
+    pub(super) fn is_on_server(self) -> bool {
+        matches!(self, Self::Background | Self::Detached)
+    }
+
     /// The job for a command with such a life.
     pub(super) fn spec(
         self,

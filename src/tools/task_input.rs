@@ -66,7 +66,10 @@ impl App {
             let outcome = self
                 .jobs()
                 .wait_for_news(&handle, self.config().sync_timeout);
-            let job = self.follow(&call, &id, outcome).await?;
+            let job = tokio::select! {
+                job = self.follow(&call, &id, outcome) => job?,
+                error = typed.place.failure() => return Err(error),
+            };
             let answer = self.jobs().answer_since(&job, &typed).await?;
             Reply::of_job(&job, answer.text.clone()).with_facts(&answer)
         };

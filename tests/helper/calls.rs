@@ -102,7 +102,11 @@ impl Calls {
                 let run = json!({
                     "alias": alias, "cmd": self.command, "responses": {"name": "x"}, "timeout": 1,
                 });
-                vec![(Effect::Runs, run)]
+                vec![
+                    (Effect::Runs, run.clone()),
+                    (Effect::Runs, with(&run, "background")),
+                    (Effect::Runs, with(&run, "detach")),
+                ]
             }
             "task_exec_sequence" => {
                 let run = json!({"alias": alias, "commands": [self.command]});

@@ -2,6 +2,7 @@
 
 mod agent;
 mod asyncssh;
+mod background;
 mod calls;
 mod client;
 mod device;
@@ -37,6 +38,7 @@ use serde_json::{Value, json};
 
 pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
+pub use background::BackgroundScene;
 pub use calls::{Calls, Effect, PROGRAMS, access};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use device::{Device, DeviceFamily, ENABLE};

@@ -125,7 +125,7 @@ impl Run<'_> {
         let CommandOutcome { printed, exit } = &mut outcome;
         printed.encoding = ran.charset.name();
         printed.keep(&stdout, &stderr);
-        let mut ending = exit.close(ran.ended, self.limit);
+        let ending = exit.close(ran.ended, self.limit);
         // It may have ended by itself before it had to be stopped.
         if ran.is_cut {
             exit.bounded = Some(true);
@@ -135,22 +135,34 @@ impl Run<'_> {
         let is_left = ran.has_child || ends_rest && exit.process.is_none();
         exit.left_running = is_left.then_some(true);
         exit.pager_quit = ran.has_quit_pager.then_some(true);
-        if exit.timed_out == Some(true)
-            && let Some(program) = screen_program(line)
-        {
-            ending = ending.advise(format!(
-                "`{program}` waits for keys at a terminal: start it with shell_open as `program`; a file is changed with file_edit"
-            ));
-        }
-        let prompt = ran.prompt.filter(|prompt| !prompt.trim().is_empty());
-        if let (Some(true), Some(prompt)) = (exit.timed_out, prompt) {
-            ending = ending.explain(|error| format!("{error}; it was waiting at: {prompt}"));
-        }
+        let ending = exit.explain_timeout(ending, line, ran.prompt);
         (ending, outcome)
     }
 }
 
 impl Exit {
+    /// Adds to the ending of a command that ran past its timeout at which prompt it waited, or that its program waits
+    /// for keys.
+    pub(super) fn explain_timeout(
+        &self,
+        mut ending: Ending,
+        line: &str,
+        prompt: Option<String>,
+    ) -> Ending {
+        if self.timed_out != Some(true) {
+            return ending;
+        }
+        if let Some(program) = screen_program(line) {
+            ending = ending.advise(format!(
+                "`{program}` waits for keys at a terminal: start it with shell_open as `program`; a file is changed with file_edit"
+            ));
+        }
+        match prompt.filter(|prompt| !prompt.trim().is_empty()) {
+            Some(prompt) => ending.explain(|error| format!("{error}; it was waiting at: {prompt}")),
+            None => ending,
+        }
+    }
+
     /// Notes how a command ended, and gives how its job ends by that.
     pub(super) fn close(&mut self, ended: ExitOutcome, limit: Option<Duration>) -> Ending {
         match ended {

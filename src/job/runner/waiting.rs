@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{FOREIGN_INTERVAL, JobHandle, Jobs};
+use super::{FOREIGN_INTERVAL, JobHandle, Jobs, RunningJob};
 use crate::error::Error;
 use crate::job::id::JobId;
 use crate::job::record::Job;
@@ -60,19 +60,18 @@ impl Jobs {
     /// The line at which a job's command waits for input, or those of its children, and how to answer.
     pub fn waits_at(&self, id: &JobId) -> Option<String> {
         let live = self.live();
-        if let Some(line) = live.get(id).and_then(|job| job.handle.link.waiting()) {
-            return Some(format!(
-                "waiting at: {line} (task_input {{id: \"{id}\"}} types into it)"
-            ));
+        let told = |job: &RunningJob| {
+            let JobHandle { id, link, .. } = &job.handle;
+            let (prompt, remark) = (link.waiting()?, link.remark());
+            Some(format!(
+                "waiting at: {prompt} (task_input {{id: \"{id}\"}} types into it{remark})"
+            ))
+        };
+        if let Some(told) = live.get(id).and_then(told) {
+            return Some(told);
         }
         let children = live.values().filter(|job| job.parent.as_ref() == Some(id));
-        let waiting = children.filter_map(|job| {
-            let (alias, child) = (&job.alias, &job.handle.id);
-            let prompt = job.handle.link.waiting()?;
-            Some(format!(
-                "`{alias}` is waiting at: {prompt} (task_input {{id: \"{child}\"}} types into it)"
-            ))
-        });
+        let waiting = children.filter_map(|job| Some(format!("`{}` is {}", job.alias, told(job)?)));
         Some(waiting.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::detached::{DetachedText, PLACES};
+use super::detached::{DetachedInput, DetachedText, PLACES};
 use super::exit_outcome::ExitOutcome;
 use super::sequence::BoundedCommand;
 use super::supplied::{DETACHED_READER, in_one_line};
@@ -34,7 +34,7 @@ pub async fn text_of(
     }
     let text = DetachedText {
         line: DETACHED_READER,
-        data: Some(in_one_line(&runner(directory, commands, kind.is_posix))),
+        input: DetachedInput::Data(in_one_line(&runner(directory, commands, kind.is_posix))),
     };
     Ok((text, !kind.is_posix))
 }

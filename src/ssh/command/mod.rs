@@ -39,7 +39,7 @@ use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::prompt::link::TerminalLink;
 use crate::ssh::script::probe::doubt_shell;
-use detached::DetachedText;
+use detached::{DetachedInput, DetachedText};
 use exit_outcome::ExitOutcome;
 use session::{CommandSession, Input, open};
 use supplied::{DETACHED_READER, Supplied, SuppliedProgram};
@@ -111,11 +111,11 @@ impl CommandText<'_> {
         match self {
             Self::Supplied(supplied) => DetachedText {
                 line: DETACHED_READER,
-                data: Some(supplied.detached()),
+                input: DetachedInput::Data(supplied.detached()),
             },
             text => DetachedText {
                 line: text.line(),
-                data: None,
+                input: DetachedInput::Nothing,
             },
         }
     }

@@ -103,6 +103,20 @@ impl Captured {
         (self.dropped() == 0).then(both)
     }
 
+    /// The last bytes, at most so many.
+    pub(in crate::ssh) fn end(&self, most: usize) -> Vec<u8> {
+        let of_tail = self.tail.len().min(most);
+        // The head does not come just before the tail if a middle part is missing.
+        let head = if self.dropped() == 0 {
+            &*self.head
+        } else {
+            &[]
+        };
+        let head = &head[head.len().saturating_sub(most - of_tail)..];
+        let tail = self.tail.iter().skip(self.tail.len() - of_tail);
+        head.iter().chain(tail).copied().collect()
+    }
+
     fn dropped(&self) -> u64 {
         self.total - (self.head.len() + self.tail.len()) as u64
     }
@@ -185,6 +199,17 @@ mod tests {
 
     fn is_truncated(captured: &Captured) -> bool {
         captured.shown(Charset::Utf8).is_truncated
+    }
+
+    #[test]
+    fn the_end_comes_from_head_and_tail_where_nothing_is_missing() {
+        let mut captured = captured(&[&vec![b'x'; KEPT - 2][..], b"abcdef"].concat());
+        assert_eq!(captured.end(3), b"def");
+        assert_eq!(captured.end(7), b"xabcdef");
+        captured.skip(10);
+        captured.push(b"gh");
+        assert_eq!(captured.end(7), b"gh");
+        assert!(captured.end(0).is_empty());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, SetOnce, mpsc, watch};
 
+use crate::error::Error;
 use crate::sync::lock;
 
 /// A link to a command at a terminal. It is there before the command begins.
@@ -15,6 +16,8 @@ pub struct TerminalLink {
     taker: Mutex<Option<mpsc::UnboundedReceiver<TypedInput>>>,
     /// Notified whenever a command waits.
     bell: Arc<Notify>,
+    /// Added wherever callers are told that it waits.
+    remark: OnceLock<&'static str>,
 }
 
 /// The state of a command that may wait for input.
@@ -37,20 +40,44 @@ pub struct TypedInput {
     pub place: TypedPlace,
 }
 
-/// The number of bytes that a command had printed when a text was typed to it.
+/// The number of bytes that a command had printed when a text was typed to it, or the reason why it was not typed.
 #[derive(Clone, Debug, Default)]
-pub struct TypedPlace(Arc<OnceLock<u64>>);
+pub struct TypedPlace(Arc<SetOnce<Result<u64, Error>>>);
 
 impl TypedPlace {
     /// The place, once the text is typed.
     pub fn get(&self) -> Option<u64> {
-        self.0.get().copied()
+        self.0.get()?.as_ref().ok().copied()
     }
 
-    /// Notes the place, for the command.
-    pub(in crate::ssh) fn note(&self, printed: u64) {
+    /// Waits for the reason why the text is not typed; for ever if it is.
+    pub async fn failure(&self) -> Error {
+        match self.0.wait().await {
+            Ok(_) => std::future::pending().await,
+            Err(error) => error.clone(),
+        }
+    }
+
+    /// Notes the place, or the reason, for the command.
+    pub(in crate::ssh) fn note(&self, printed: Result<u64, Error>) {
         // A text is typed once.
         let _ = self.0.set(printed);
+    }
+}
+
+/// The inputs that callers type to a command, one after another.
+#[derive(Debug, Default)]
+pub(in crate::ssh) struct TypedInputs(Option<mpsc::UnboundedReceiver<TypedInput>>);
+
+impl TypedInputs {
+    /// Waits for the next one; for ever if none can come.
+    pub(in crate::ssh) async fn next(&mut self) -> TypedInput {
+        if let Some(inputs) = &mut self.0
+            && let Some(input) = inputs.recv().await
+        {
+            return input;
+        }
+        std::future::pending().await
     }
 }
 
@@ -63,6 +90,7 @@ impl TerminalLink {
             waits: watch::Sender::default(),
             input,
             taker: Mutex::new(Some(taker)),
+            remark: OnceLock::new(),
         }
     }
 
@@ -73,6 +101,16 @@ impl TerminalLink {
             self.waits.send_modify(|state| state.is_told = true);
         }
         line
+    }
+
+    /// The remark about a command that waits.
+    pub fn remark(&self) -> &'static str {
+        self.remark.get().copied().unwrap_or_default()
+    }
+
+    /// Adds a remark wherever callers are told that the command waits.
+    pub fn set_remark(&self, remark: &'static str) {
+        let _ = self.remark.set(remark);
     }
 
     /// Returns whether the command waits in a line of which no caller was told.
@@ -91,8 +129,8 @@ impl TerminalLink {
     }
 
     /// Begins to take input, for the command.
-    pub(in crate::ssh) fn take_input(&self) -> Option<mpsc::UnboundedReceiver<TypedInput>> {
-        lock(&self.taker).take()
+    pub(in crate::ssh) fn take_input(&self) -> TypedInputs {
+        TypedInputs(lock(&self.taker).take())
     }
 
     /// Notes that the command waits in a line.

@@ -231,8 +231,19 @@ impl PromptResponder {
         self.screen = Screen::of(charset);
     }
 
+    /// Has the output stay as long as it is where secrets are taken out.
+    pub(in crate::ssh) fn keep_positions(&mut self) {
+        self.redactor.keep_positions();
+    }
+
     /// Takes the next bytes of the output, and returns them without secrets.
     pub(in crate::ssh) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.look_at(bytes);
+        self.redactor.take(bytes)
+    }
+
+    /// Looks for prompts in the next bytes of the output.
+    pub(in crate::ssh) fn look_at(&mut self, bytes: &[u8]) {
         let text = self.screen.take(bytes);
         self.pending.push_str(&text);
         if let Some(rest) = self.pending.strip_prefix(&self.echo) {
@@ -254,7 +265,11 @@ impl PromptResponder {
         let surplus = self.end.len().saturating_sub(LONGEST_END);
         self.end.drain(..surplus);
         (self.changed, self.silence) = (Instant::now(), Silence::New);
-        self.redactor.take(bytes)
+    }
+
+    /// The number of bytes that are held back because they may begin a secret.
+    pub(in crate::ssh) fn held(&self) -> u64 {
+        self.redactor.held()
     }
 
     /// The bytes that were held back because they may begin a secret.

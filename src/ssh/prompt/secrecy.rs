@@ -70,6 +70,16 @@ impl AnswerRedactor {
         }
     }
 
+    /// Masks each byte of an answer by itself, so that all positions stay the same.
+    pub(super) fn keep_positions(&mut self) {
+        self.redactor = Redactor::new(MaskStyle::Asterisks);
+    }
+
+    /// The number of bytes that are held back.
+    pub(super) fn held(&self) -> u64 {
+        self.redactor.held()
+    }
+
     /// A whole text without the answers.
     pub(super) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match &self.finder {
@@ -111,6 +121,17 @@ mod tests {
             let plain = String::from_utf8(plain).unwrap();
             assert_eq!(plain, expected, "in parts of {size}");
         }
+    }
+
+    #[test]
+    fn positions_can_be_kept() {
+        let mut redactor = AnswerRedactor::default();
+        redactor.keep_positions();
+        redactor.add("hunter2");
+        let plain = redactor.take(b"is hunter2? hunt");
+        assert_eq!(plain, b"is *******? ");
+        assert_eq!(redactor.held(), 4);
+        assert_eq!(redactor.rest(), b"hunt");
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(in crate::ssh) struct Script {
     purpose: ChannelPurpose,
     channel_patience: Duration,
     token: String,
-    input: String,
+    input: Vec<u8>,
     longest_answer: usize,
     /// True if its processes are ended once nobody waits for it.
     is_long: bool,
@@ -99,7 +99,7 @@ impl Script {
             purpose: ChannelPurpose::Command,
             channel_patience: CHANNEL_PATIENCE,
             token: random::hex::<8>(),
-            input: String::new(),
+            input: Vec::new(),
             longest_answer: LONGEST_ANSWER,
             is_long: false,
         }
@@ -132,8 +132,8 @@ impl Script {
 
     /// Gives it something to read.
     #[must_use]
-    pub(in crate::ssh) fn with_input(mut self, input: String) -> Self {
-        self.input = input;
+    pub(in crate::ssh) fn with_input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
         self
     }
 
@@ -159,7 +159,7 @@ impl Script {
     }
 
     /// The input of `sh`: the script, its arguments, and its own input.
-    fn whole(&self) -> String {
+    fn whole(&self) -> Vec<u8> {
         let mut whole = "set --".to_owned();
         for argument in &self.arguments {
             whole.push(' ');
@@ -167,22 +167,21 @@ impl Script {
         }
         whole.push('\n');
         if self.input.is_empty() {
-            return whole + &on_stdin(&self.text);
+            return (whole + &on_stdin(&self.text)).into_bytes();
         }
         // Nobody sees it there, as everybody would on a command line.
         let end = random::hex::<16>();
-        format!(
-            "{whole}{{\n{}\n}} <<'{end}'\n{}\n{end}\nexit\n",
-            self.text, self.input
-        )
+        let begin = format!("{whole}{{\n{}\n}} <<'{end}'\n", self.text);
+        let rest = format!("\n{end}\nexit\n");
+        [begin.as_bytes(), &self.input, rest.as_bytes()].concat()
     }
 
     /// The command line for a login shell of this kind, and the input that goes with it.
-    fn sent(&self, shell: ShellKind) -> (String, String) {
+    fn sent(&self, shell: ShellKind) -> (String, Vec<u8>) {
         if shell.is_posix && self.input.is_empty() {
             let line = self.line(shell.is_restricted);
             if line.len() <= LONGEST_LINE {
-                return (line, String::new());
+                return (line, Vec::new());
             }
         }
         let program = if shell.is_restricted {
@@ -348,7 +347,7 @@ pub(in crate::ssh) enum RunError {
 pub(in crate::ssh) async fn ask(
     channel: OpenChannel,
     line: &str,
-    input: &str,
+    input: &[u8],
     longest_answer: usize,
 ) -> Result<ScriptOutput, RunError> {
     ask_as(None, channel, line, input, longest_answer).await
@@ -359,7 +358,7 @@ async fn ask_as(
     mut leader: Option<&mut ScriptLeader<'_>>,
     mut channel: OpenChannel,
     line: &str,
-    input: &str,
+    input: &[u8],
     longest_answer: usize,
 ) -> Result<ScriptOutput, RunError> {
     channel.expect_input(input.len());
@@ -370,7 +369,7 @@ async fn ask_as(
     })?;
     if !input.is_empty() {
         // If the server does not take it, the answer shows that.
-        let _ = channel.data(input.as_bytes()).await;
+        let _ = channel.data(input).await;
     }
     let _ = channel.eof().await;
     let mut printed = ScriptOutput::default();
@@ -428,7 +427,10 @@ mod tests {
         let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a\nb");
         let (line, input) = script.sent(ShellKind::default());
         assert_eq!(line, "exec sh -s look");
-        assert_eq!(input, "set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n");
+        assert_eq!(
+            input,
+            b"set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n"
+        );
         let posix = ShellKind {
             is_posix: true,
             ..ShellKind::default()
@@ -448,12 +450,12 @@ mod tests {
     #[test]
     fn the_input_of_a_script_is_on_no_command_line() {
         let script = Script::new("curl", "cat".to_owned(), Duration::ZERO);
-        let script = script.with_input("secret".to_owned());
+        let script = script.with_input("secret");
         let posix = ShellKind {
             is_posix: true,
             ..ShellKind::default()
         };
         let (line, input) = script.sent(posix);
-        assert!(!line.contains("secret") && input.contains("secret"));
+        assert!(!line.contains("secret") && find(&input, b"secret").is_some());
     }
 }

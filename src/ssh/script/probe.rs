@@ -93,7 +93,7 @@ async fn put(
     // A connection that is lost meanwhile says nothing about the shell.
     for _ in 0..2 {
         let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
-        match timeout(PROBE_PATIENCE, ask(channel, line, "", LONGEST_ANSWER)).await {
+        match timeout(PROBE_PATIENCE, ask(channel, line, b"", LONGEST_ANSWER)).await {
             Ok(Ok(printed)) => return Ok(Some(printed.stdout)),
             Ok(Err(RunError::Refused)) => return Ok(Some(Vec::new())),
             Ok(Err(RunError::Denied(error))) => return Err(error),

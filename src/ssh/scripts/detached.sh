@@ -1,9 +1,15 @@
 # The place of detached job $1. What a job leaves in it:
 #   begun    directory: whoever makes it decides; the job to begin, or somebody that it will not
 #   process  the process that attends the command, its session, and its identity
-#   command  the command, where it is too long for an argument
+#   command  the command, where it is too long for an argument or runs at a terminal
 #   stdout, stderr, status
 #   steps    the marks of a sequence: a line at the beginning and the end of each step
+#   terminal the script that runs the command at a terminal
+#   input    the pipe of what is typed there
+#   typed    the number of the last text that was typed, and the bytes of stdout before it
+#   code     that the command has begun at a terminal; at its end, its exit status
+#   tried    complaints of the programs that give a terminal
+#   unfit    that none of them does
 #   ending   why it is being ended: late or cancelled
 #   left     that not all of its processes could be ended
 base=${HOME:?is not set}/.mcp-sftp-orchestrator

@@ -4,7 +4,7 @@ set -e
 mkdir -p -m 700 "$base"
 if mkdir -m 700 "$place" 2>/dev/null; then
     # It did not begin, and now it cannot.
-    echo "$2: absent - 0 0 0 0 0"
+    echo "$2: absent - 0 0 0 0 0 0 0"
     exit
 fi
 # Before the status: who is not alive any more has left one by now, or never will.
@@ -47,7 +47,9 @@ stdout=$(length "$place/stdout") stderr=$(length "$place/stderr")
 more_stdout=$(beyond "$stdout" "$3" "$5") more_stderr=$(beyond "$stderr" "$4" "$5")
 # As long as it is now: a step may leave its mark meanwhile.
 marks=$(length "$place/steps")
-echo "$2: $state $code $stdout $stderr $more_stdout $more_stderr $marks"
+typed=0 at=0
+if [ -s "$place/typed" ]; then read -r typed at <"$place/typed"; fi
+echo "$2: $state $code $stdout $stderr $more_stdout $more_stderr $marks $typed $at"
 if [ "$more_stdout" -gt 0 ]; then tail -c +$(($3 + 1)) "$place/stdout" | head -c "$more_stdout"; fi
 if [ "$more_stderr" -gt 0 ]; then tail -c +$(($4 + 1)) "$place/stderr" | head -c "$more_stderr"; fi
 if [ "$marks" -gt 0 ]; then head -c "$marks" "$place/steps"; fi

@@ -12,7 +12,8 @@ use crate::job::kind::context::Context;
 use crate::job::outputs::Streams;
 use crate::job::printed::Printed;
 use crate::job::status::Status;
-use crate::ssh::command::detached::{DetachedCommand, DetachedState, LookReport};
+use crate::ssh::command::detached::{DetachedCommand, DetachedState, DetachedTerminal, LookReport};
+use crate::ssh::prompt::link::TypedInput;
 use crate::ssh::{ExitOutcome, Pool};
 
 /// The pause between two polls at first; later it is a tenth of the job's age.
@@ -39,10 +40,11 @@ pub(in crate::job::kind) struct Followed {
 }
 
 /// Follows work that may have begun to its end, and collects its output. `note` is told the marks of its steps
-/// whenever there are more of them.
+/// whenever there are more of them; prompts at its terminal, if it has one, are answered.
 pub(in crate::job::kind) async fn follow(
     context: &Context<'_>,
     remote: &mut Remote,
+    mut terminal: Option<&mut DetachedTerminal>,
     note: impl Fn(&str),
 ) -> Followed {
     let (id, alias) = (&context.job.id, &context.job.alias);
@@ -52,7 +54,14 @@ pub(in crate::job::kind) async fn follow(
     let (since, mut backoff, mut misread) = (Instant::now(), SHORTEST_PAUSE, 0);
     let ended = loop {
         let claim = remote.begun.is_none() && since.elapsed() > START_PATIENCE;
-        let polled = poll(context, remote, &job, &mut streams, claim).await;
+        let polled = poll(
+            context,
+            remote,
+            &job,
+            (&mut streams, terminal.as_deref_mut()),
+            claim,
+        )
+        .await;
         let pause = match polled {
             Ok(Polled::Ended(ended)) => break ended,
             Ok(Polled::Live(look)) => {
@@ -65,8 +74,15 @@ pub(in crate::job::kind) async fn follow(
                     note(&look.marks);
                     marks.clone_from(&look.marks);
                 }
-                match pause_or_end(&look, remote, context.job.created_at.elapsed()) {
-                    ControlFlow::Continue(pause) => pause,
+                let age = context.job.created_at.elapsed();
+                let rests_for = terminal
+                    .as_ref()
+                    .map_or(age, |one| one.rests_for().min(age));
+                match pause_or_end(&look, remote, rests_for) {
+                    ControlFlow::Continue(pause) => match &terminal {
+                        Some(terminal) => terminal.pause(pause),
+                        None => pause,
+                    },
                     ControlFlow::Break(ended) => break ended,
                 }
             }
@@ -77,6 +93,9 @@ pub(in crate::job::kind) async fn follow(
                     break ExitOutcome::Unknown;
                 }
                 backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                if let Some(terminal) = &mut terminal {
+                    terminal.lose(&error);
+                }
                 set_reachable(context, remote, Some(error.to_string()));
                 backoff
             }
@@ -85,6 +104,11 @@ pub(in crate::job::kind) async fn follow(
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = context.trigger.asked() => {}
+            input = typed(&mut terminal) => {
+                if let Some(terminal) = &mut terminal {
+                    terminal.type_for_caller(&job, &input).await;
+                }
+            }
             () = context.stop.asked(), if remote.cancel_requested.is_none() => {
                 remote.cancel_requested = Some(true);
                 publish(context, remote);
@@ -96,6 +120,9 @@ pub(in crate::job::kind) async fn follow(
         }
     };
     set_reachable(context, remote, None);
+    if let (Some(terminal), Some(streams)) = (terminal, &mut streams) {
+        streams.stdout.push(&terminal.rest());
+    }
     Followed {
         ended,
         streams,
@@ -219,18 +246,26 @@ fn set_reachable(context: &Context<'_>, remote: &mut Remote, problem: Option<Str
     }
 }
 
+/// Waits for the next input that a caller types; for ever where there is no terminal.
+async fn typed(terminal: &mut Option<&mut DetachedTerminal>) -> TypedInput {
+    match terminal {
+        Some(terminal) => terminal.typed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The result of a poll.
 enum Polled {
     Live(LookReport),
     Ended(ExitOutcome),
 }
 
-/// Stops the job if that was asked for, then looks at it.
+/// Stops the job if that was asked for, then looks at it, and answers the prompt at its terminal.
 async fn poll(
     context: &Context<'_>,
     remote: &Remote,
     detached: &DetachedCommand<'_>,
-    streams: &mut Option<Streams>,
+    (streams, mut terminal): (&mut Option<Streams>, Option<&mut DetachedTerminal>),
     claim: bool,
 ) -> Result<Polled, Error> {
     let Header { id, alias, .. } = context.job;
@@ -252,8 +287,15 @@ async fn poll(
             return Ok(Polled::Ended(ExitOutcome::Cancelled(stopped)));
         }
     }
+    let Streams { stdout, stderr } = streams;
     let look = detached
-        .look(&mut streams.stdout, &mut streams.stderr, claim)
+        .look(stdout, stderr, terminal.as_deref_mut(), claim)
         .await?;
+    if let Some(terminal) = terminal
+        && look.state == DetachedState::Running
+        && !look.more
+    {
+        terminal.answer(detached).await?;
+    }
     Ok(Polled::Live(look))
 }

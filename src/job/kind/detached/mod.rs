@@ -3,7 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `remote` | the part of a record about work that its server goes on with |
-//! | `start`, `follow` | the start of such work, and following it to its end; sequences use them as well |
+//! | `start`, `follow` | the start of such work, and following it to its end; other kinds use them as well |
 //! | `outcome` | the outcome of a command |
 
 pub(in crate::job) mod follow;
@@ -32,7 +32,7 @@ use crate::ssh::Bound;
 use follow::{close, follow};
 use outcome::DetachedOutcome;
 use remote::Remote;
-use start::{Started, run_attached, start};
+use start::{AfterStart, Started, after_start, start};
 
 /// The note in an answer about a process that was left in the background.
 const LEFT_RUNNING: &str = "(what it left in the background is on its own: nothing that it still prints is kept, and task_cancel does not reach it: a detached command needs no &)";
@@ -173,19 +173,19 @@ impl Kind for Detached {
         };
         if context.start == JobStart::Fresh {
             outcome.command.printed.encoding = context.note_encoding();
-            match self.start(context, &mut outcome.remote).await {
-                Ok(Started::OnServer) => {}
-                Ok(Started::Refused(error)) if self.or_attached => {
-                    run_attached(context, &mut outcome.remote, &error);
+            let remote = &mut outcome.remote;
+            let started = self.start(context, remote).await;
+            match after_start(context, remote, started, self.or_attached) {
+                AfterStart::Follow => {}
+                AfterStart::RunInChannel => {
                     let (ending, command) = self.attached().run(context).await;
                     return (ending, DetachedOutcome { command, ..outcome });
                 }
-                Ok(Started::Refused(error)) => return (error.into(), outcome),
-                Err(ending) => return (ending, outcome),
+                AfterStart::End(ending) => return (ending, outcome),
             }
         }
         let DetachedOutcome { remote, command } = &mut outcome;
-        let mut followed = follow(context, remote, |_| {}).await;
+        let mut followed = follow(context, remote, None, |_| {}).await;
         let is_over = followed.keep(remote, &mut command.printed).await;
         // A process left in the background goes on; nothing reads its output any more.
         command.exit.left_running = (is_over && leaves_behind(&self.cmd)).then_some(true);

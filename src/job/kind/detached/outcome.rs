@@ -1,4 +1,4 @@
-//! The outcome of a detached command.
+//! The outcome of a command that its server may go on with.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,10 +9,10 @@ use crate::job::kind::Results;
 use crate::job::kind::command::{CommandOutcome, Exit};
 use crate::job::printed::Printed;
 
-/// The outcome of a detached command, so far while it runs.
+/// The outcome of a command that its server may go on with, so far while it runs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DetachedOutcome {
-    /// Its files on the server.
+    /// Its files on the server, where that goes on with it.
     #[serde(flatten)]
     pub remote: Remote,
     /// Its output and its end.
@@ -45,10 +45,10 @@ impl Results for DetachedOutcome {
     }
 
     fn remote(&self) -> Option<&Remote> {
-        Some(&self.remote)
+        Some(&self.remote).filter(|remote| remote.is_used())
     }
 
     fn remote_mut(&mut self) -> Option<&mut Remote> {
-        Some(&mut self.remote)
+        Some(&mut self.remote).filter(|remote| remote.is_used())
     }
 }

@@ -20,6 +20,35 @@ pub(in crate::job::kind) enum Started {
     Refused(Error),
 }
 
+/// The way in which work goes on after an attempt to start it on its server.
+pub(in crate::job::kind) enum AfterStart {
+    /// It runs there, or may: following it shows.
+    Follow,
+    /// It is to run in a channel, which is noted.
+    RunInChannel,
+    /// It does not run.
+    End(Ending),
+}
+
+/// Says how work goes on whose start came out so. With `or_attached`, it runs in a channel where its server cannot
+/// run it detached.
+pub(in crate::job::kind) fn after_start(
+    context: &Context<'_>,
+    remote: &mut Remote,
+    started: Result<Started, Ending>,
+    or_attached: bool,
+) -> AfterStart {
+    match started {
+        Ok(Started::OnServer) => AfterStart::Follow,
+        Ok(Started::Refused(error)) if or_attached => {
+            run_attached(context, remote, &error);
+            AfterStart::RunInChannel
+        }
+        Ok(Started::Refused(error)) => AfterStart::End(error.into()),
+        Err(ending) => AfterStart::End(ending),
+    }
+}
+
 /// Starts work on its server, once its record is on disk. An ending means that it does not run.
 pub(in crate::job::kind) async fn start(
     context: &Context<'_>,
@@ -79,18 +108,14 @@ async fn runs_nothing(context: &Context<'_>, directory: &str) -> bool {
         mut stderr,
     } = context.scratch_output();
     let job = on_server(context.pool, &context.job.alias, directory);
-    match job.look(&mut stdout, &mut stderr, true).await {
+    match job.look(&mut stdout, &mut stderr, None, true).await {
         Ok(look) => look.state == DetachedState::Absent,
         Err(error) => matches!(error, Error::NotDetached { .. }),
     }
 }
 
 /// Notes that work runs in a channel after all, for its server cannot run it detached.
-pub(in crate::job::kind) fn run_attached(
-    context: &Context<'_>,
-    remote: &mut Remote,
-    error: &Error,
-) {
+fn run_attached(context: &Context<'_>, remote: &mut Remote, error: &Error) {
     let reason = match error {
         Error::NotDetached { reason, .. } => reason.clone(),
         error => error.to_string(),

@@ -11,10 +11,10 @@ use super::outcome::FleetOutcome;
 use crate::error::Error;
 use crate::job::ending::Ending;
 use crate::job::id::JobId;
+use crate::job::kind::Outcome;
 use crate::job::kind::context::{Context, NewChild, StartedChild};
 use crate::job::kind::exec::Exec;
 use crate::job::kind::undo::Undo;
-use crate::job::kind::{Outcome, Spec};
 use crate::job::status::Status;
 use crate::ssh::Bound;
 
@@ -185,7 +185,7 @@ impl Rollout<'_> {
 
     /// Waits for the end of a task beside the others.
     fn follow(&mut self, index: usize, role: Role, started: StartedChild) {
-        if matches!(self.fleet.each(), Spec::Detached(_)) {
+        if self.fleet.each().kind().is_detached() {
             self.beginnings.push(started.begun);
         }
         let ended = started.ended.map(move |ended| (index, role, ended));

@@ -12,7 +12,7 @@ use crate::job::kind::Outcome;
 use crate::job::kind::command::CommandOutcome;
 use crate::job::kind::context::{Context, JobStart, limit_of};
 use crate::job::kind::detached::follow::{Followed, close, follow};
-use crate::job::kind::detached::start::{Started, run_attached, start};
+use crate::job::kind::detached::start::{AfterStart, Started, after_start, start};
 use crate::job::kind::step::StepResult;
 use crate::job::status::Status;
 use crate::job::stream_parts::StreamParts;
@@ -29,14 +29,13 @@ impl Sequence {
         };
         if context.start == JobStart::Fresh {
             outcome.command.printed.encoding = context.note_encoding();
-            match self.start(context, &mut outcome).await {
-                Ok(Started::OnServer) => {}
-                Ok(Started::Refused(error)) if self.or_attached => {
-                    run_attached(context, &mut outcome.remote, &error);
+            let started = self.start(context, &mut outcome).await;
+            match after_start(context, &mut outcome.remote, started, self.or_attached) {
+                AfterStart::Follow => {}
+                AfterStart::RunInChannel => {
                     return self.run_in_channel(context, outcome.remote).await;
                 }
-                Ok(Started::Refused(error)) => return (error.into(), outcome),
-                Err(ending) => return (ending, outcome),
+                AfterStart::End(ending) => return (ending, outcome),
             }
         }
         let ending = self.follow(context, &mut outcome).await;
@@ -97,7 +96,7 @@ impl Sequence {
             steps,
             remote,
         } = outcome;
-        let mut followed = follow(context, remote, note).await;
+        let mut followed = follow(context, remote, None, note).await;
         followed.keep(remote, printed).await;
         let ran = match self.ran(context, &followed, printed.charset()).await {
             Ok(ran) => ran,

@@ -172,7 +172,7 @@ impl Exchange<'_, '_> {
                 },
                 input = self.talk.typed() => {
                     self.waits_at = None;
-                    input.place.note(self.transcript.length());
+                    input.place.note(Ok(self.transcript.length()));
                     *watch = self.session.type_in(&input.text).await;
                 }
                 () = self.cancel.cancelled() => return Err(Early::Stop(ExitOutcome::Cancelled)),

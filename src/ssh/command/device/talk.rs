@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-
 use crate::secret::Secret;
 use crate::ssh::prompt::PromptResponder;
-use crate::ssh::prompt::link::{TerminalLink, TypedInput};
+use crate::ssh::prompt::link::{TerminalLink, TypedInput, TypedInputs};
 use crate::ssh::prompt::secrecy::asks_for_secret;
 
 /// Commands that ask for the password of a higher level: Cisco, Huawei.
@@ -16,7 +14,7 @@ const RAISING: &[&str] = &["enable", "en", "super"];
 pub(in crate::ssh::command) struct DeviceTalk {
     responder: PromptResponder,
     link: Option<Arc<TerminalLink>>,
-    typed: Option<UnboundedReceiver<TypedInput>>,
+    typed: TypedInputs,
 }
 
 impl DeviceTalk {
@@ -27,7 +25,7 @@ impl DeviceTalk {
     ) -> Self {
         Self {
             responder: responder.unwrap_or_else(|| PromptResponder::new(Vec::new(), false)),
-            typed: link.and_then(|link| link.take_input()),
+            typed: link.map(|link| link.take_input()).unwrap_or_default(),
             link: link.cloned(),
         }
     }
@@ -54,19 +52,10 @@ impl DeviceTalk {
 
     /// Waits for the next input that a caller types; for ever if none can.
     pub(super) async fn typed(&mut self) -> TypedInput {
-        loop {
-            let Some(typed) = &mut self.typed else {
-                return std::future::pending().await;
-            };
-            match typed.recv().await {
-                Some(input) => {
-                    let secret = input.secret.as_deref();
-                    self.responder.note_typed(&input.text, secret);
-                    return input;
-                }
-                None => self.typed = None,
-            }
-        }
+        let input = self.typed.next().await;
+        let secret = input.secret.as_deref();
+        self.responder.note_typed(&input.text, secret);
+        input
     }
 }
 

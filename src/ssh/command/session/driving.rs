@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -30,14 +29,6 @@ const GO: &str = "go\n";
 pub(in crate::ssh::command) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for the next input that a caller types; for ever if none can.
-async fn typed(input: &mut Option<UnboundedReceiver<TypedInput>>) -> Option<TypedInput> {
-    match input {
-        Some(input) => input.recv().await,
         None => std::future::pending().await,
     }
 }
@@ -91,7 +82,7 @@ impl CommandSession<'_> {
                 () = until(self.responder.as_ref().and_then(|responder| responder.due())), if self.responder.is_some() => {
                     self.answer().await;
                 }
-                Some(input) = typed(&mut self.typed) => self.type_for_caller(&input).await,
+                input = self.typed.next() => self.type_for_caller(&input).await,
                 () = until(deadline) => {
                     if !self.has_ended_meanwhile().await {
                         return Some(ExitOutcome::TimedOut);
@@ -126,7 +117,7 @@ impl CommandSession<'_> {
     }
 
     async fn type_for_caller(&mut self, input: &TypedInput) {
-        input.place.note(self.stdout.taken());
+        input.place.note(Ok(self.stdout.taken()));
         if let Some(responder) = &mut self.responder {
             responder.note_typed(&input.text, input.secret.as_deref());
         }

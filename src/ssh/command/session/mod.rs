@@ -15,7 +15,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +30,7 @@ use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool, ShellKind};
 use crate::ssh::prompt::PromptResponder;
-use crate::ssh::prompt::link::{TerminalLink, TypedInput};
+use crate::ssh::prompt::link::{TerminalLink, TypedInputs};
 use crate::ssh::script::probe::shell_kind;
 pub(super) use driving::until;
 
@@ -43,7 +42,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) const TERMINAL: &str = "xterm";
 
 /// The size of a command's terminal, wide enough to break no line.
-const TERMINAL_SIZE: (u32, u32) = (250, 50);
+pub(super) const TERMINAL_SIZE: (u32, u32) = (250, 50);
 
 /// Returns whether a server refuses to run commands.
 pub fn has_refused_commands(error: &Error) -> bool {
@@ -84,7 +83,7 @@ pub(in crate::ssh) struct CommandSession<'a> {
     responder: Option<Box<PromptResponder>>,
     /// Tells callers that it waits, and has what they type.
     link: Option<Arc<TerminalLink>>,
-    typed: Option<UnboundedReceiver<TypedInput>>,
+    typed: TypedInputs,
     feed: Feed,
     bound: Bound,
     allowance: Allowance,
@@ -172,7 +171,7 @@ impl<'a> CommandSession<'a> {
             steps: VecDeque::new(),
             responder,
             link: None,
-            typed: None,
+            typed: TypedInputs::default(),
             feed,
             bound: Bound::default(),
             allowance: Allowance::default(),

@@ -1,5 +1,11 @@
 //! Commands that outlive the connection. Each has a session and a directory of its own on the server,
 //! which keeps its output and exit status.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `terminal` | the terminal of such a command: its prompts, and the texts that are typed at it |
+
+mod terminal;
 
 use std::time::Duration;
 
@@ -8,17 +14,19 @@ use crate::ssh::output::Output;
 use crate::ssh::pool::Pool;
 use crate::ssh::script::stop;
 use crate::ssh::script::{Script, ScriptAnswer, ScriptFailure};
+pub use terminal::DetachedTerminal;
+use terminal::TypedMark;
 
 /// The directory of detached jobs in a home directory.
 pub(super) const PLACES: &str = ".mcp-sftp-orchestrator";
 
-const DETACHED: &str = include_str!("../scripts/detached.sh");
-const START: &str = include_str!("../scripts/start.sh");
-const ATTEND: &str = include_str!("../scripts/attend.sh");
-const WATCH: &str = include_str!("../scripts/watch.sh");
-const LOOK: &str = include_str!("../scripts/look.sh");
-const STOP: &str = include_str!("../scripts/stop.sh");
-const REMOVE: &str = include_str!("../scripts/remove.sh");
+const DETACHED: &str = include_str!("../../scripts/detached.sh");
+const START: &str = include_str!("../../scripts/start.sh");
+const ATTEND: &str = include_str!("../../scripts/attend.sh");
+const WATCH: &str = include_str!("../../scripts/watch.sh");
+const LOOK: &str = include_str!("../../scripts/look.sh");
+const STOP: &str = include_str!("../../scripts/stop.sh");
+const REMOVE: &str = include_str!("../../scripts/remove.sh");
 
 /// The time allowed for a script. Starting waits up to 5 s for the command's shell.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -33,8 +41,18 @@ const TAIL: u64 = 32 * 1024;
 pub struct DetachedText<'a> {
     /// The command line, for the login shell.
     pub line: &'a str,
-    /// The input that it reads first, which stands on no command line.
-    pub data: Option<String>,
+    /// Its input.
+    pub input: DetachedInput,
+}
+
+/// The input of a detached job.
+pub enum DetachedInput {
+    /// It is at its end.
+    Nothing,
+    /// The job reads this first. It stands on no command line.
+    Data(String),
+    /// The job runs at a terminal of its own, where it is typed.
+    Typed,
 }
 
 /// A detached job on a server.
@@ -94,25 +112,31 @@ impl DetachedCommand<'_> {
             .with_token()
             .with(&limit)
             .with(text.line)
-            .with(&library(""))
-            .with(ATTEND)
-            .with(WATCH);
-        let script = match &text.data {
-            Some(data) => script.with("data").with_input(data.clone()),
-            None => script,
+            .with(&library(""));
+        let script = match &text.input {
+            DetachedInput::Nothing => script.with(ATTEND).with(WATCH),
+            DetachedInput::Data(data) => {
+                let script = script.with(ATTEND).with(WATCH);
+                script.with("data").with_input(data.as_str())
+            }
+            DetachedInput::Typed => {
+                let script = script.with(&terminal::attend(ATTEND)).with(WATCH);
+                script.with("terminal").with(&terminal::script())
+            }
         };
         script.run(self.pool, self.alias).await.map(|_| ())
     }
 
-    /// Finds out its state, and fetches the output that is new. With `claim`, a job that has not begun
-    /// by then never begins.
+    /// Finds out its state, and fetches the output that is new, which passes through the terminal where it
+    /// has one. With `claim`, a job that has not begun by then never begins.
     pub async fn look(
         &self,
         stdout: &mut Output,
         stderr: &mut Output,
+        mut terminal: Option<&mut DetachedTerminal>,
         claim: bool,
     ) -> Result<LookReport, Error> {
-        let known = [stdout.taken(), stderr.taken()];
+        let known = [taken(stdout, terminal.as_deref()), stderr.taken()];
         let script = self.script("look", LOOK);
         let script = script
             .with(&known[0])
@@ -128,22 +152,33 @@ impl DetachedCommand<'_> {
         let (first, rest) = answer.rest.split_at(found.sent[0]);
         let (second, rest) = rest.split_at(found.sent[1]);
         let marks = String::from_utf8_lossy(&rest[..found.sent[2]]).into_owned();
-        for (output, bytes, length) in [
-            (&mut *stdout, first, found.lengths[0]),
-            (&mut *stderr, second, found.lengths[1]),
+        for (output, bytes, length, mut terminal) in [
+            (
+                &mut *stdout,
+                first,
+                found.lengths[0],
+                terminal.as_deref_mut(),
+            ),
+            (&mut *stderr, second, found.lengths[1], None),
         ] {
-            output.push(bytes);
-            let unread = length.saturating_sub(output.taken());
+            match terminal.as_deref_mut() {
+                Some(terminal) => terminal.pass(output, bytes, found.typed),
+                None => output.push(bytes),
+            }
             let wanted = match output.failure() {
                 None => output.last_half().max(TAIL),
                 Some(_) => TAIL,
             };
-            if output.is_full() && unread > wanted {
-                output.skip(unread - wanted).await;
+            if output.is_full() && length.saturating_sub(output.taken()) > wanted {
+                if let Some(terminal) = terminal {
+                    output.push(&terminal.rest());
+                }
+                let unread = length.saturating_sub(output.taken());
+                output.skip(unread.saturating_sub(wanted)).await;
             }
             output.write().await;
         }
-        let known = [stdout.taken(), stderr.taken()];
+        let known = [taken(stdout, terminal.as_deref()), stderr.taken()];
         Ok(LookReport {
             state: found.state,
             more: known
@@ -176,6 +211,11 @@ impl DetachedCommand<'_> {
     }
 }
 
+/// The bytes of an output that were fetched.
+fn taken(output: &Output, terminal: Option<&DetachedTerminal>) -> u64 {
+    output.taken() + terminal.map_or(0, DetachedTerminal::held)
+}
+
 /// A script with the functions that it may call.
 fn library(text: &str) -> String {
     format!("{}{DETACHED}{text}", stop::PROCESSES)
@@ -187,11 +227,12 @@ struct LookAnswer {
     lengths: [u64; 2],
     /// Bytes of each stream that follow, and of the marks.
     sent: [usize; 3],
+    typed: TypedMark,
 }
 
 impl LookAnswer {
     fn read(answer: &ScriptAnswer) -> Option<Self> {
-        let [state, code, stdout, stderr, sent @ ..] = answer.words.as_slice() else {
+        let [state, code, stdout, stderr, sent @ .., number, at] = answer.words.as_slice() else {
             return None;
         };
         let state = match (state.as_str(), code.as_str()) {
@@ -214,6 +255,10 @@ impl LookAnswer {
             state,
             lengths: [stdout.parse().ok()?, stderr.parse().ok()?],
             sent,
+            typed: TypedMark {
+                number: number.parse().ok()?,
+                at: at.parse().ok()?,
+            },
         })
     }
 }
@@ -233,17 +278,17 @@ mod tests {
     #[test]
     fn a_look_is_read_strictly() {
         assert_eq!(
-            read("ended 3 10 0 2 0 0", b"ab"),
+            read("ended 3 10 0 2 0 0 0 0", b"ab"),
             Some(DetachedState::Exited(3))
         );
         let late = DetachedState::TimedOut(Stopped::Signalled);
-        assert_eq!(read("late left 0 0 0 0 0", b""), Some(late));
+        assert_eq!(read("late left 0 0 0 0 0 0 0", b""), Some(late));
         assert_eq!(
-            read("running - 5 0 1 1 1", b"abc\n"),
+            read("running - 5 0 1 1 1 2 4", b"abc\n"),
             Some(DetachedState::Running)
         );
-        assert_eq!(read("running - 5 0 1 1 1", b"ab"), None);
-        assert_eq!(read("ended - 0 0 0 0 0", b""), None);
+        assert_eq!(read("running - 5 0 1 1 1 0 0", b"ab"), None);
+        assert_eq!(read("ended - 0 0 0 0 0 0 0", b""), None);
         assert_eq!(read("running", b""), None);
     }
 }

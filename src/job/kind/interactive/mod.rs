@@ -1,11 +1,19 @@
 //! A command at a terminal, whose prompts are answered.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `on_server` | having the server go on with it by itself |
+
+mod on_server;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::command::{self, CommandOutcome, Run};
-use super::context::{Context, limit_of};
+use super::command::{self, Run};
+use super::context::{Context, JobStart, limit_of};
+use super::detached::outcome::DetachedOutcome;
+use super::detached::remote::Remote;
 use super::{Always, Kind, SSH, hide_work, is_of_type, is_set};
 use crate::device;
 use crate::error::Error;
@@ -47,6 +55,12 @@ pub struct Interactive {
     /// Answers by server and prompt, which precede the others there.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     by_server: IndexMap<String, Responses>,
+    /// Set if its server goes on with it whatever becomes of this program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    detach: bool,
+    /// Set if it runs in a channel where its server cannot do that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    or_attached: bool,
 }
 
 fn yes() -> bool {
@@ -68,12 +82,23 @@ impl Interactive {
             auto_respond,
             responses,
             by_server: IndexMap::new(),
+            detach: false,
+            or_attached: false,
         }
     }
 
     /// The same with answers by server.
     pub fn by_server(self, by_server: IndexMap<String, Responses>) -> Self {
         Self { by_server, ..self }
+    }
+
+    /// The same on its server, whatever becomes of this program; with `or_attached`, in a channel where that cannot be.
+    pub fn detached(self, or_attached: bool) -> Self {
+        Self {
+            detach: true,
+            or_attached,
+            ..self
+        }
     }
 
     fn all_responses(&mut self) -> impl Iterator<Item = (&String, &mut String)> {
@@ -85,7 +110,7 @@ impl Interactive {
 }
 
 impl Kind for Interactive {
-    type Outcome = CommandOutcome;
+    type Outcome = DetachedOutcome;
 
     fn record_type(&self) -> &'static str {
         SSH
@@ -110,8 +135,20 @@ impl Kind for Interactive {
         Ok(again)
     }
 
+    fn begin(&self, id: &JobId) -> DetachedOutcome {
+        let mut outcome = DetachedOutcome::default();
+        if self.detach {
+            outcome.remote = Remote::of(id);
+        }
+        outcome
+    }
+
     fn tool(&self) -> &'static str {
         "task_exec_interactive"
+    }
+
+    fn is_detached(&self) -> bool {
+        self.detach
     }
 
     fn changes_server(&self) -> bool {
@@ -119,6 +156,9 @@ impl Kind for Interactive {
     }
 
     fn lacks_on_device(&self) -> Option<DeviceLack> {
+        if self.detach && !self.or_attached {
+            return Some(DeviceLack::DETACHED);
+        }
         DeviceLack::for_line(&self.cmd)
     }
 
@@ -174,22 +214,49 @@ impl Kind for Interactive {
         self.cmd.clone()
     }
 
-    async fn run(&self, context: &Context<'_>) -> (Ending, CommandOutcome) {
-        let answers = match answers(&self.responses) {
-            Ok(answers) => answers,
-            Err(error) => return (error.into(), CommandOutcome::default()),
+    async fn run(&self, context: &Context<'_>) -> (Ending, DetachedOutcome) {
+        let responder = match self.responder(context.start) {
+            Ok(responder) => responder,
+            Err(error) => return (error.into(), DetachedOutcome::default()),
         };
+        if self.detach {
+            self.run_on_server(context, responder).await
+        } else {
+            self.run_in_channel(context, responder, Remote::default())
+                .await
+        }
+    }
+
+    fn render(job: &Header, outcome: &DetachedOutcome, shown: &ShownOutput) -> String {
+        command::render(job, &outcome.command, shown, LEFT_RUNNING)
+    }
+}
+
+impl Interactive {
+    /// The responder that gives its answers, as far as they are known.
+    fn responder(&self, start: JobStart) -> Result<PromptResponder, Error> {
+        let mut responses = self.responses.clone();
+        if start == JobStart::Adopted {
+            responses.retain(|_, answer| answer != MASK);
+        }
+        let answers = answers(&responses)?;
+        Ok(PromptResponder::new(answers, self.auto_respond))
+    }
+
+    async fn run_in_channel(
+        &self,
+        context: &Context<'_>,
+        responder: PromptResponder,
+        remote: Remote,
+    ) -> (Ending, DetachedOutcome) {
         let run = Run {
             text: CommandText::Line(&self.cmd),
             limit: limit_of(self.timeout, context.config.interactive_timeout),
             bound: Bound::default(),
-            responder: Some(PromptResponder::new(answers, self.auto_respond)),
+            responder: Some(responder),
         };
-        run.execute(context).await
-    }
-
-    fn render(job: &Header, outcome: &CommandOutcome, shown: &ShownOutput) -> String {
-        command::render(job, outcome, shown, LEFT_RUNNING)
+        let (ending, command) = run.execute(context).await;
+        (ending, DetachedOutcome { remote, command })
     }
 }
 
