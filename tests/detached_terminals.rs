@@ -391,7 +391,9 @@ async fn what_cannot_be_typed_is_said_and_is_typed_once_at_most() {
     waits_at(&scene.client, &task, "Name:").await;
     scene.sshd.kill();
     let lost = type_in(&scene.client, &task, json!({"text": "lost"})).await;
-    lost.error("CONNECTION_FAILED");
+    let error = lost.error("CONNECTION_FAILED");
+    let reason = error["details"]["reason"].as_str().unwrap();
+    assert!(reason.ends_with("; nothing was typed"), "{reason}");
     scene.sshd.restart();
     waits_at(&scene.client, &task, "Name:").await;
     let next = type_in(&scene.client, &task, json!({"text": "bob"})).await;
@@ -435,6 +437,35 @@ async fn what_cannot_be_typed_is_said_and_is_typed_once_at_most() {
     };
     let (typed, ()) = tokio::join!(typing, full);
     typed.ok();
+}
+
+#[tokio::test]
+async fn a_text_whose_connection_is_lost_is_typed_once() {
+    // Ends its connection as soon as it has passed on what is typed, the first time.
+    let tr = "/usr/bin/tr \"$@\"; mkdir ~/once 2>/dev/null || exit 0\n\
+              kill -KILL $(ps -o ppid= -p $PPID); sleep 1";
+    let scene = BackgroundScene::on(Sshd::with_programs(&[("tr", tr)], "")).await;
+    let cmd = "read -r -p 'Name: ' n; read -r -t 1 -p 'Again: ' m; echo \"$n.$m\"";
+    let task = begin(&scene, cmd, json!({})).await;
+    waits_at(&scene.client, &task, "Name:").await;
+    let done = type_in(&scene.client, &task, json!({"text": "bob"})).await;
+    done.ok();
+    assert!(Path::new(&scene.sshd.home("once")).exists());
+    let ended = scene.end_of(&task).await;
+    ended.has(&json!({"output": "Name: bob\nAgain: bob."}));
+}
+
+#[tokio::test]
+async fn what_is_typed_is_in_the_encoding_of_the_server() {
+    let scene = BackgroundScene::new().await;
+    let mut login = scene.sshd.login("web1");
+    login["encoding"] = "gbk".into();
+    scene.client.register(login).await;
+    let cmd = "printf 'Name: '; read -r n; printf %s \"$n\" | od -An -tx1";
+    let task = begin(&scene, cmd, json!({})).await;
+    waits_at(&scene.client, &task, "Name:").await;
+    let done = type_in(&scene.client, &task, json!({"text": "中"})).await;
+    done.ok().has(&json!({"output": " d6 d0"}));
 }
 
 #[tokio::test]

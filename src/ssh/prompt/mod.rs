@@ -297,11 +297,16 @@ impl PromptResponder {
         Some(end_of(&shown, QUOTED).to_owned()).filter(|line| !line.is_empty())
     }
 
+    /// Takes a secret out of the output from now on.
+    pub(in crate::ssh) fn hide(&mut self, secret: &str) {
+        self.redactor.add(secret);
+        remember(secret);
+    }
+
     /// Notes a text that a caller types.
     pub(in crate::ssh) fn note_typed(&mut self, text: &str, secret: Option<&str>) {
         if let Some(secret) = secret {
-            self.redactor.add(secret);
-            remember(secret);
+            self.hide(secret);
         }
         self.echo = text.replace('\r', "\n");
         self.pending.clear();

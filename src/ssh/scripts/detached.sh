@@ -6,6 +6,7 @@
 #   steps    the marks of a sequence: a line at the beginning and the end of each step
 #   terminal the script that runs the command at a terminal
 #   input    the pipe of what is typed there
+#   typing.N directory: text N is being typed
 #   typed    the number of the last text that was typed, and the bytes of stdout before it
 #   code     that the command has begun at a terminal; at its end, its exit status
 #   tried    complaints of the programs that give a terminal

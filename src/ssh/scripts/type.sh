@@ -1,8 +1,22 @@
 # type JOB TOKEN NUMBER: types the input at the terminal of a job, unless the text of this NUMBER was typed before, and
 # tells how many bytes the job had printed by then.
-last=0 at=0
-if [ -s "$place/typed" ]; then read -r last at <"$place/typed"; fi
-if [ "$last" -ge "$3" ]; then
+# is_typed: true if it was, with at as the bytes before it.
+is_typed() {
+    last=0 at=0
+    if [ -s "$place/typed" ]; then read -r last at <"$place/typed"; fi
+    [ "$last" -ge "$3" ]
+}
+# An earlier attempt, whose connection was lost, may still be at it.
+round=0
+until is_typed "$@" || mkdir "$place/typing.$3" 2>/dev/null; do
+    round=$((round + 1))
+    if [ $round -gt 100 ]; then
+        echo "$2: full"
+        exit
+    fi
+    sleep 0.1 2>/dev/null || sleep 1
+done
+if is_typed "$@"; then
     echo "$2: typed $at"
     exit
 fi
@@ -26,5 +40,6 @@ if wait $writer; then
 else
     answer=full
 fi
+rmdir "$place/typing.$3"
 kill $guard 2>/dev/null
 echo "$2: $answer"

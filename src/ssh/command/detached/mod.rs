@@ -107,20 +107,20 @@ impl DetachedCommand<'_> {
     ) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
         let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
-        let script = Script::new("start", START.to_owned(), LIMIT)
+        let script = Script::new("start", bare(START), LIMIT)
             .with(self.directory)
             .with_token()
             .with(&limit)
             .with(text.line)
             .with(&library(""));
         let script = match &text.input {
-            DetachedInput::Nothing => script.with(ATTEND).with(WATCH),
+            DetachedInput::Nothing => script.with(&bare(ATTEND)).with(&bare(WATCH)),
             DetachedInput::Data(data) => {
-                let script = script.with(ATTEND).with(WATCH);
+                let script = script.with(&bare(ATTEND)).with(&bare(WATCH));
                 script.with("data").with_input(data.as_str())
             }
             DetachedInput::Typed => {
-                let script = script.with(&terminal::attend(ATTEND)).with(WATCH);
+                let script = script.with(&terminal::attend(ATTEND)).with(&bare(WATCH));
                 script.with("terminal").with(&terminal::script())
             }
         };
@@ -218,7 +218,14 @@ fn taken(output: &Output, terminal: Option<&DetachedTerminal>) -> u64 {
 
 /// A script with the functions that it may call.
 fn library(text: &str) -> String {
-    format!("{}{DETACHED}{text}", stop::PROCESSES)
+    bare(&format!("{}{DETACHED}{text}", stop::PROCESSES))
+}
+
+/// A script without its comments. A start fits into a command line so, which saves a round trip.
+fn bare(script: &str) -> String {
+    let lines = script.lines();
+    let lines = lines.filter(|line| !line.trim_start().starts_with('#'));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The first line of the answer to a look.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DetachedCommand, LIMIT, library};
+use super::{DetachedCommand, LIMIT, bare, library};
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::ssh::command::session::{TERMINAL, TERMINAL_SIZE};
@@ -22,6 +22,11 @@ const TYPE: &str = include_str!("../../scripts/type.sh");
 /// The longest text that is typed at once: the pipe holds no more where nobody reads.
 const MOST_TYPED: usize = 64 * 1024;
 
+/// Ends the reason of a text that was not typed.
+const UNTYPED: &str = "; nothing was typed";
+/// Ends the reason of a text of which that is not known.
+const UNSURE: &str = "; task_output shows whether the text was typed";
+
 /// Bytes of the output before this process in which a prompt is looked for.
 const RECALLED: u64 = 4096;
 
@@ -32,13 +37,14 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The text that attends a command at a terminal.
 pub(super) fn attend(attend: &str) -> String {
-    format!("{AT_TERMINAL}{attend}")
+    bare(&format!("{AT_TERMINAL}{attend}"))
 }
 
 /// The text for `sh` that runs a command at the terminal that it is given.
 pub(super) fn script() -> String {
     let (columns, rows) = TERMINAL_SIZE;
-    format!("TERM={TERMINAL} columns={columns} rows={rows}\n{RUN}")
+    let run = bare(RUN);
+    format!("TERM={TERMINAL} columns={columns} rows={rows}\n{run}")
 }
 
 /// The mark that the text typed last has left.
@@ -204,10 +210,14 @@ impl DetachedTerminal {
 
     /// Types for a caller.
     pub async fn type_for_caller(&mut self, job: &DetachedCommand<'_>, input: &TypedInput) {
+        let secret = input.secret.as_deref();
+        // It may be shown also where it is not known to have been typed.
+        if let Some(secret) = secret {
+            self.responder.hide(secret);
+        }
         let typed = match self.type_text(job, &input.text).await {
             Ok(Typing::Done(at)) => {
-                self.responder
-                    .note_typed(&input.text, input.secret.as_deref());
+                self.responder.note_typed(&input.text, secret);
                 self.told = None;
                 Ok(at)
             }
@@ -226,7 +236,8 @@ impl DetachedTerminal {
     }
 
     async fn type_text(&mut self, job: &DetachedCommand<'_>, text: &str) -> Result<Typing, Error> {
-        let number = self.number.clone()? + 1;
+        let last = self.number.clone();
+        let number = last.map_err(|error| noting(error, UNTYPED))? + 1;
         // Enter is a carriage return: the script leaves out newlines.
         let bytes = self.charset.encode(&text.replace('\n', "\r"));
         if bytes.len() > MOST_TYPED {
@@ -235,7 +246,10 @@ impl DetachedTerminal {
             ));
         }
         let mut typed = job.type_in(number, &bytes).await;
-        if let Err(ScriptFailure::Lost(_) | ScriptFailure::TimedOut(_)) = typed {
+        // A refusal may be an answer whose beginning was lost.
+        let is_lost = |failure: &ScriptFailure| !matches!(failure, ScriptFailure::Unsent(_));
+        let was_lost = typed.as_ref().is_err_and(is_lost);
+        if was_lost {
             // Under its number it is typed once at most.
             typed = job.type_in(number, &bytes).await;
         }
@@ -248,12 +262,24 @@ impl DetachedTerminal {
                 Ok(typing)
             }
             Err(failure) => {
-                let error = Error::from(failure);
+                let is_unsure = was_lost || is_lost(&failure);
+                let error = failure.into();
                 self.lose(&error);
-                Err(error)
+                Err(noting(error, if is_unsure { UNSURE } else { UNTYPED }))
             }
         }
     }
+}
+
+/// The error of a text with what is known of it.
+fn noting(mut error: Error, note: &str) -> Error {
+    if let Error::Connection { reason, .. }
+    | Error::ConnectionLost { reason, .. }
+    | Error::NotDetached { reason, .. } = &mut error
+    {
+        reason.push_str(note);
+    }
+    error
 }
 
 impl DetachedCommand<'_> {
