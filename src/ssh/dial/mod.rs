@@ -67,6 +67,9 @@ const KEEP_ALIVES: usize = 3;
 /// Data is read at once, so little of it is ever held.
 const WINDOW: u32 = 16 * 1024 * 1024;
 
+/// Packets of a channel that wait for whoever reads it: as many as stay in a processor's cache.
+const PACKETS_HELD: usize = 32;
+
 /// Bytes read from a connection at once. The library reads each packet in two parts, its length and the rest:
 /// without a buffer every one of them costs two system calls.
 const READ_AHEAD: usize = 64 * 1024;
@@ -308,6 +311,7 @@ impl Dialer {
                 env!("CARGO_PKG_VERSION")
             ))),
             window_size: WINDOW,
+            channel_buffer_size: PACKETS_HELD,
             // Without keep-alives a dead connection would never be noticed.
             keepalive_interval: interval
                 .filter(|interval| !interval.is_zero())
