@@ -1,6 +1,8 @@
 //! The alternatives of a rule's word.
 
+use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::call::ProgramCall;
 use super::default::LONG_OPTIONS;
@@ -17,12 +19,117 @@ pub(super) struct Choice {
     pub(super) has_slash: bool,
     pub(super) glob: Glob,
     /// The text, if it stands only for itself.
-    plain: Option<String>,
+    plain: Option<Arc<str>>,
 }
 
-/// The choices for the alternatives of a word.
-pub(super) fn choices_of(words: &[Vec<RuleChar>]) -> Vec<Choice> {
-    words.iter().map(|word| Choice::of(word)).collect()
+/// The alternatives of a word. There may be hundreds, and as many files to hold against them.
+#[derive(Clone, Debug)]
+pub(super) struct Choices {
+    all: Vec<Choice>,
+    /// Those that take arguments as they stand.
+    texts: ChoiceGroup,
+    /// Those that take paths, by their keys.
+    paths: Vec<(String, ChoiceGroup)>,
+}
+
+/// Alternatives that the same texts are held against.
+#[derive(Clone, Debug, Default)]
+struct ChoiceGroup {
+    /// The texts of those that stand only for themselves.
+    plain: HashSet<Arc<str>>,
+    /// The places of the others.
+    open: Vec<usize>,
+    /// The places of all.
+    all: Vec<usize>,
+}
+
+impl Choices {
+    /// The choices for the alternatives of a word.
+    pub(super) fn of(words: &[Vec<RuleChar>]) -> Self {
+        let all: Vec<_> = words.iter().map(|word| Choice::of(word)).collect();
+        let (mut texts, mut paths) = (ChoiceGroup::default(), Vec::new());
+        for (place, choice) in all.iter().enumerate() {
+            if choice.is_path {
+                let known = paths.iter().position(|(key, _)| *key == choice.key);
+                let group = known.unwrap_or_else(|| {
+                    paths.push((choice.key.clone(), ChoiceGroup::default()));
+                    paths.len() - 1
+                });
+                paths[group].1.add(place, choice);
+            } else {
+                texts.add(place, choice);
+            }
+        }
+        Self { all, texts, paths }
+    }
+
+    /// The alternatives, one by one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Choice> {
+        self.all.iter()
+    }
+
+    /// Returns true if the argument is one of them in some reading.
+    pub(super) fn may_take(&self, argument: &Argument, call: &ProgramCall) -> bool {
+        let text = emptied(&argument.text);
+        if text.is_empty() {
+            return false;
+        }
+        let is_long_option = |place: &usize| self.all[*place].is_long_option(&text);
+        self.texts.may_be(&text, &self.all)
+            || text.starts_with('-') && self.texts.all.iter().any(is_long_option)
+            || self.paths.iter().any(|(key, group)| {
+                let value = argument.text.strip_prefix(key);
+                let paths =
+                    value.map(|value| path::candidates(value, &call.directories, &call.mounts));
+                let mut paths = paths.iter().flatten();
+                paths.any(|path| group.may_be(path, &self.all))
+            })
+    }
+
+    /// Returns true if a written file is one of them in some reading. An unknown working directory is taken for the
+    /// home directory.
+    pub(super) fn may_write(&self, file: &Argument, call: &ProgramCall) -> bool {
+        let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
+        if is_known && call.mounts.is_empty() {
+            return self.may_take(file, call);
+        }
+        let mut mounts = Rc::clone(&call.mounts);
+        if !matches!(&*call.name(), "ln" | "mv" | "install" | "rsync") {
+            for mount in Rc::make_mut(&mut mounts) {
+                // A link is written through; these put something in its place.
+                mount.is_link = false;
+            }
+        }
+        let directories = if is_known {
+            call.directories.clone()
+        } else {
+            vec![HOME.into()]
+        };
+        let call = ProgramCall {
+            directories,
+            mounts,
+            ..ProgramCall::default()
+        };
+        self.may_take(file, &call)
+    }
+}
+
+impl ChoiceGroup {
+    fn add(&mut self, place: usize, choice: &Choice) {
+        self.all.push(place);
+        match &choice.plain {
+            Some(plain) => drop(self.plain.insert(Arc::clone(plain))),
+            None => self.open.push(place),
+        }
+    }
+
+    /// Returns true if one of `choices` in it may be this text.
+    fn may_be(&self, text: &str, choices: &[Choice]) -> bool {
+        let is_unclear = text.contains([MANY, ONE]);
+        let others = if is_unclear { &self.all } else { &self.open };
+        !is_unclear && self.plain.contains(text)
+            || others.iter().any(|place| choices[*place].may_be(text))
+    }
 }
 
 impl Choice {
@@ -45,12 +152,12 @@ impl Choice {
             value.drain(..2);
         }
         let glob = Glob::new(&value);
-        let plain = value.iter().map(|letter| letter.0).collect();
+        let plain: String = value.iter().map(|letter| letter.0).collect();
         Self {
             key: text[..key].to_owned(),
             is_path,
             has_slash: text.contains('/'),
-            plain: (!glob.is_open()).then_some(plain),
+            plain: (!glob.is_open()).then(|| plain.into()),
             glob,
         }
     }
@@ -66,7 +173,7 @@ impl Choice {
 
     pub(super) fn may_be(&self, text: &str) -> bool {
         match &self.plain {
-            Some(plain) if !text.contains([MANY, ONE]) => plain == text,
+            Some(plain) if !text.contains([MANY, ONE]) => **plain == *text,
             _ => self.glob.may_match(text),
         }
     }
@@ -113,58 +220,6 @@ impl Choice {
         }
         self.must_be(text)
     }
-}
-
-/// Returns true if the argument is one of the choices in some reading.
-pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &ProgramCall) -> bool {
-    let text = emptied(&argument.text);
-    if text.is_empty() {
-        return false;
-    }
-    // Resolved once for each key, since most choices of a word have the same.
-    let mut paths: Option<(&str, Vec<String>)> = None;
-    choices.iter().any(|choice| {
-        if !choice.is_path {
-            return choice.may_be(&text) || choice.is_long_option(&text);
-        }
-        if paths.as_ref().is_none_or(|(key, _)| *key != choice.key) {
-            let value = argument.text.strip_prefix(&choice.key);
-            let found = value.map(|value| path::candidates(value, &call.directories, &call.mounts));
-            paths = Some((&choice.key, found.unwrap_or_default()));
-        }
-        let paths = paths.as_ref().map(|(_, paths)| &paths[..]);
-        paths
-            .unwrap_or_default()
-            .iter()
-            .any(|path| choice.may_be(path))
-    })
-}
-
-/// Returns true if a written file is one of the choices in some reading. An unknown working directory is
-/// taken for the home directory.
-pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &ProgramCall) -> bool {
-    let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
-    if is_known && call.mounts.is_empty() {
-        return may_take(choices, file, call);
-    }
-    let mut mounts = Rc::clone(&call.mounts);
-    if !matches!(&*call.name(), "ln" | "mv" | "install" | "rsync") {
-        for mount in Rc::make_mut(&mut mounts) {
-            // A link is written through; these put something in its place.
-            mount.is_link = false;
-        }
-    }
-    let directories = if is_known {
-        call.directories.clone()
-    } else {
-        vec![HOME.into()]
-    };
-    let call = ProgramCall {
-        directories,
-        mounts,
-        ..ProgramCall::default()
-    };
-    may_take(choices, file, &call)
 }
 
 fn is_key(key: &str) -> bool {

@@ -1,7 +1,7 @@
 //! One rule.
 
 use super::call::{ProgramCall, ProgramNames};
-use super::choice::{Choice, choices_of};
+use super::choice::{Choice, Choices};
 use super::path;
 use super::rule_text::{choices, split};
 use super::rule_word::{Requirement, RuleWord};
@@ -15,7 +15,7 @@ const LONGEST: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: String,
-    program: Vec<Choice>,
+    program: Choices,
     words: Vec<RuleWord>,
     /// True if no call without arguments can meet it, nor one that has only written files.
     needs_argument: bool,
@@ -29,7 +29,7 @@ impl Pattern {
         }
         let mut rule = Self {
             text: text.trim().to_owned(),
-            program: Vec::new(),
+            program: Choices::of(&[]),
             words: Vec::new(),
             needs_argument: false,
         };
@@ -43,7 +43,7 @@ impl Pattern {
         if matches!(program.first(), Some(('>' | '!' | '-', false))) {
             return Err("it must begin with a program's name, or `*` for any".into());
         }
-        rule.program = choices_of(&choices(program)?);
+        rule.program = Choices::of(&choices(program)?);
         let mut operand_before = false;
         for word in rest {
             if word[..] == [('.', false); 3] {

@@ -1,7 +1,7 @@
 //! The words of a rule behind its program, and when they are met.
 
 use super::call::ProgramCall;
-use super::choice::{Choice, choices_of, may_take, may_write};
+use super::choice::Choices;
 use super::default::LONG_OPTIONS;
 use super::glob::RuleChar;
 use super::rule_text::choices;
@@ -29,9 +29,9 @@ pub(super) enum Requirement {
     Operand,
     /// Options of one letter each, in any clusters.
     ShortOptions(Vec<char>),
-    Word(Vec<Choice>),
+    Word(Choices),
     /// `>PATH`.
-    Output(Vec<Choice>),
+    Output(Choices),
 }
 
 impl RuleWord {
@@ -49,9 +49,9 @@ impl RuleWord {
         {
             Requirement::ShortOptions(letters.chars().collect())
         } else if word.first() == Some(&('>', false)) {
-            Requirement::Output(choices_of(&choices(&word[1..])?))
+            Requirement::Output(Choices::of(&choices(&word[1..])?))
         } else {
-            Requirement::Word(choices_of(&choices(word)?))
+            Requirement::Word(Choices::of(&choices(word)?))
         };
         Ok(Self {
             requirement,
@@ -87,7 +87,7 @@ impl RuleWord {
                 .outputs
                 .iter()
                 .chain(&call.writes)
-                .any(|file| may_write(choices, file, call)),
+                .any(|file| choices.may_write(file, call)),
             Requirement::Word(_) => arguments.iter().enumerate().any(|(place, argument)| {
                 self.takes(argument, call)
                     && (!self.after_operand || (0..place).any(operand))
@@ -102,7 +102,7 @@ impl RuleWord {
     pub(super) fn takes(&self, argument: &Argument, call: &ProgramCall) -> bool {
         match &self.requirement {
             Requirement::Any => true,
-            Requirement::Word(choices) => may_take(choices, argument, call),
+            Requirement::Word(choices) => choices.may_take(argument, call),
             _ => false,
         }
     }
