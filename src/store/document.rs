@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,6 +14,9 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// Bytes that are read at once of a document whose entries are read one after another.
+const READ_AT_ONCE: usize = 64 * 1024;
 
 /// A JSON document in the data directory.
 ///
@@ -100,13 +103,19 @@ impl Document {
         }
     }
 
-    /// Reads the entries of a document that is one object, one after another: there may be thousands, and none is copied.
-    /// Of one that does not parse, the entries before the fault come again, from the backup.
+    /// Reads the entries of a document that is one object, one after another: there may be thousands, and only one is in
+    /// memory at once. Of a document that does not parse, the entries before the fault come again, from the backup.
     pub fn for_each_entry(&self, mut each: impl FnMut(&str, &RawValue)) -> Result<(), Error> {
-        let Some(bytes) = bytes(&self.path)? else {
-            return Ok(());
+        let failed = |error: &io::Error| Error::storage(&self.path, "read", error);
+        let mut text = match File::open(&self.path) {
+            Ok(file) => BufReader::with_capacity(READ_AT_ONCE, file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(&error)),
         };
-        let mut reader = serde_json::Deserializer::from_slice(without_mark(&bytes));
+        let begun = text.fill_buf().map_err(|error| failed(&error))?;
+        let mark = begun.len() - without_mark(begun).len();
+        text.consume(mark);
+        let mut reader = serde_json::Deserializer::from_reader(text);
         let read = EachEntry(&mut each).deserialize(&mut reader);
         if read.and_then(|()| reader.end()).is_ok() {
             return Ok(());
@@ -206,8 +215,8 @@ impl<'de> Visitor<'de> for EachEntry<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while let Some((name, entry)) = entries.next_entry::<String, &RawValue>()? {
-            (self.0)(&name, entry);
+        while let Some((name, entry)) = entries.next_entry::<String, Box<RawValue>>()? {
+            (self.0)(&name, &entry);
         }
         Ok(())
     }
