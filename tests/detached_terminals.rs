@@ -104,7 +104,7 @@ async fn every_login_shell_has_its_terminal() {
         ("ash", "stty size; read -r -p 'Name: ' n; exit 2"),
         (
             "fish",
-            "stty size; sh -c 'printf \"Name: \"; read -r n'; and exit (count 1 2)",
+            "stty size; read -P 'Name: ' n; and exit (count 1 2)",
         ),
     ] {
         let shells = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(shell));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so};
+use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so, login_shell};
 
 /// A sync timeout that is over before a command may be said to wait.
 const SHORT: Duration = Duration::from_millis(1500);
@@ -61,6 +61,36 @@ async fn a_command_that_waits_is_told_of_and_answered() {
     assert_eq!(printed, "bob said yes");
     let late = type_in(client, &task, json!({"text": "x"})).await;
     late.error("INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn prompts_of_programs_that_edit_the_line_are_told_of() {
+    let fixture = Fixture::start().await;
+    for (program, cmd) in [
+        (
+            "bash",
+            "bash -c 'read -e -p \"Name: \" n; echo \"said $n\"'",
+        ),
+        ("zsh", "zsh -c 'vared -p \"Name: \" -c n; echo \"said $n\"'"),
+        ("fish", "fish -c 'read -P \"Name: \" n; echo \"said $n\"'"),
+        (
+            "python3",
+            "python3 -c 'import readline; print(\"said\", input(\"Name: \"))'",
+        ),
+    ] {
+        if login_shell(program).is_none() {
+            continue;
+        }
+        let task = begun(&fixture.client, cmd, json!({})).await;
+        let told = task.text();
+        assert!(told.contains("waiting at: Name:"), "{program}: {told}");
+        let done = type_in(&fixture.client, &task, json!({"text": "bob"}))
+            .await
+            .ok();
+        done.has(&json!({"state": "done", "exitCode": 0}));
+        let said = done.text().lines().last();
+        assert_eq!(said, Some("said bob"), "{program}: {}", done.text());
+    }
 }
 
 #[tokio::test]

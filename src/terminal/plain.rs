@@ -6,10 +6,10 @@ use regex::Regex;
 
 use crate::charset::Charset;
 
-/// Control sequences (ECMA-48): those with parameters, operating system commands, and short ones.
+/// Control sequences (ECMA-48): those with parameters, operating system commands, and short ones. A carriage return goes
+/// with the sequence that leads back into the line: some shells end a prompt so.
 static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
-    let sequences =
-        "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[ -/]*[0-Z\\\\^-~]";
+    let sequences = "\r\x1b\\[[0-9]*C|\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[ -/]*[0-Z\\\\^-~]";
     Regex::new(sequences).expect("the expression is correct")
 });
 
@@ -45,7 +45,7 @@ impl Screen {
             let rest = String::from_utf8_lossy(&self.held[escape..sure]);
             // Held back until it is complete.
             if SEQUENCES.find(&rest).is_none_or(|found| found.start() > 0) {
-                sure = escape;
+                sure = escape - usize::from(self.held[..escape].last() == Some(&b'\r'));
             }
         }
         let taken: Vec<u8> = self.held.drain(..sure).collect();
@@ -73,6 +73,12 @@ mod tests {
             let mut screen = Screen::default();
             let text: String = bytes.chunks(size).map(|part| screen.take(part)).collect();
             assert_eq!(text, "é done\n50%\n100%\nOk? ", "in parts of {size}");
+        }
+        let bytes = b"50%\r100%\r\x1b[30m\x1b(B\x1b[m\rname? \x1b[K\r\x1b[6C";
+        for size in 1..bytes.len() {
+            let mut screen = Screen::default();
+            let text: String = bytes.chunks(size).map(|part| screen.take(part)).collect();
+            assert_eq!(text, "50%\n100%\n\nname? ", "in parts of {size}");
         }
     }
 
