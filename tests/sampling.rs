@@ -114,6 +114,10 @@ async fn a_server_of_the_ssh_configuration_is_sampled_where_its_login_asks_nobod
     // Those of `file`, `agent`, `behind` with its jump host, and `proxy`.
     eventually("the logins are noted", || noted(data.path()) == 5).await;
     first.kill().await;
+    eventually("sshd has noted both refusals", || {
+        sshd.logged("preauth") == 2
+    })
+    .await;
     let asked = || std::fs::read_to_string(folder.join("asked")).unwrap();
     let before = (asked(), sshd.logged("preauth"));
 
