@@ -23,9 +23,8 @@ pub(super) struct Choice {
 }
 
 /// The alternatives of a word. There may be hundreds, and as many files to hold against them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Choices {
-    all: Vec<Choice>,
     /// Those that take arguments as they stand.
     texts: ChoiceGroup,
     /// Those that take paths, by their keys.
@@ -35,37 +34,40 @@ pub(super) struct Choices {
 /// Alternatives that the same texts are held against.
 #[derive(Clone, Debug, Default)]
 struct ChoiceGroup {
+    all: Vec<Choice>,
     /// The texts of those that stand only for themselves.
     plain: HashSet<Arc<str>>,
     /// The places of the others.
     open: Vec<usize>,
-    /// The places of all.
-    all: Vec<usize>,
 }
 
 impl Choices {
     /// The choices for the alternatives of a word.
     pub(super) fn of(words: &[Vec<RuleChar>]) -> Self {
-        let all: Vec<_> = words.iter().map(|word| Choice::of(word)).collect();
-        let (mut texts, mut paths) = (ChoiceGroup::default(), Vec::new());
-        for (place, choice) in all.iter().enumerate() {
-            if choice.is_path {
-                let known = paths.iter().position(|(key, _)| *key == choice.key);
-                let group = known.unwrap_or_else(|| {
-                    paths.push((choice.key.clone(), ChoiceGroup::default()));
-                    paths.len() - 1
-                });
-                paths[group].1.add(place, choice);
-            } else {
-                texts.add(place, choice);
-            }
+        let mut choices = Self::default();
+        for choice in words.iter().map(|word| Choice::of(word)) {
+            choices.group_of(&choice).add(choice);
         }
-        Self { all, texts, paths }
+        choices
+    }
+
+    fn group_of(&mut self, choice: &Choice) -> &mut ChoiceGroup {
+        if !choice.is_path {
+            return &mut self.texts;
+        }
+        let known = self.paths.iter().position(|(key, _)| *key == choice.key);
+        let place = known.unwrap_or_else(|| {
+            self.paths
+                .push((choice.key.clone(), ChoiceGroup::default()));
+            self.paths.len() - 1
+        });
+        &mut self.paths[place].1
     }
 
     /// The alternatives, one by one.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Choice> {
-        self.all.iter()
+        let of_paths = self.paths.iter().flat_map(|(_, group)| &group.all);
+        self.texts.all.iter().chain(of_paths)
     }
 
     /// Returns true if the argument is one of them in some reading.
@@ -74,15 +76,15 @@ impl Choices {
         if text.is_empty() {
             return false;
         }
-        let is_long_option = |place: &usize| self.all[*place].is_long_option(&text);
-        self.texts.may_be(&text, &self.all)
+        let is_long_option = |choice: &Choice| choice.is_long_option(&text);
+        self.texts.may_be(&text)
             || text.starts_with('-') && self.texts.all.iter().any(is_long_option)
             || self.paths.iter().any(|(key, group)| {
                 let value = argument.text.strip_prefix(key);
                 let paths =
                     value.map(|value| path::candidates(value, &call.directories, &call.mounts));
                 let mut paths = paths.iter().flatten();
-                paths.any(|path| group.may_be(path, &self.all))
+                paths.any(|path| group.may_be(path))
             })
     }
 
@@ -115,20 +117,21 @@ impl Choices {
 }
 
 impl ChoiceGroup {
-    fn add(&mut self, place: usize, choice: &Choice) {
-        self.all.push(place);
+    fn add(&mut self, choice: Choice) {
         match &choice.plain {
             Some(plain) => drop(self.plain.insert(Arc::clone(plain))),
-            None => self.open.push(place),
+            None => self.open.push(self.all.len()),
         }
+        self.all.push(choice);
     }
 
-    /// Returns true if one of `choices` in it may be this text.
-    fn may_be(&self, text: &str, choices: &[Choice]) -> bool {
-        let is_unclear = text.contains([MANY, ONE]);
-        let others = if is_unclear { &self.all } else { &self.open };
-        !is_unclear && self.plain.contains(text)
-            || others.iter().any(|place| choices[*place].may_be(text))
+    /// Returns true if one of them may be this text.
+    fn may_be(&self, text: &str) -> bool {
+        if text.contains([MANY, ONE]) {
+            return self.all.iter().any(|choice| choice.may_be(text));
+        }
+        let mut open = self.open.iter().map(|place| &self.all[*place]);
+        self.plain.contains(text) || open.any(|choice| choice.may_be(text))
     }
 }
 

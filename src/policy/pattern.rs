@@ -29,7 +29,7 @@ impl Pattern {
         }
         let mut rule = Self {
             text: text.trim().to_owned(),
-            program: Choices::of(&[]),
+            program: Choices::default(),
             words: Vec::new(),
             needs_argument: false,
         };

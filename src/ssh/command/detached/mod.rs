@@ -107,22 +107,22 @@ impl DetachedCommand<'_> {
     ) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
         let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
+        let attend = match text.input {
+            DetachedInput::Typed => terminal::attend(ATTEND),
+            DetachedInput::Nothing | DetachedInput::Data(_) => bare(ATTEND),
+        };
         let script = Script::new("start", bare(START), LIMIT)
             .with(self.directory)
             .with_token()
             .with(&limit)
             .with(text.line)
-            .with(&library(""));
+            .with(&library(""))
+            .with(&attend)
+            .with(&bare(WATCH));
         let script = match &text.input {
-            DetachedInput::Nothing => script.with(&bare(ATTEND)).with(&bare(WATCH)),
-            DetachedInput::Data(data) => {
-                let script = script.with(&bare(ATTEND)).with(&bare(WATCH));
-                script.with("data").with_input(data.as_str())
-            }
-            DetachedInput::Typed => {
-                let script = script.with(&terminal::attend(ATTEND)).with(&bare(WATCH));
-                script.with("terminal").with(&terminal::script())
-            }
+            DetachedInput::Nothing => script,
+            DetachedInput::Data(data) => script.with("data").with_input(data.as_str()),
+            DetachedInput::Typed => script.with("terminal").with(&terminal::script()),
         };
         script.run(self.pool, self.alias).await.map(|_| ())
     }

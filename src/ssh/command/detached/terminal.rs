@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DetachedCommand, LIMIT, bare, library};
+use super::{DetachedCommand, bare};
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::ssh::command::session::{TERMINAL, TERMINAL_SIZE};
 use crate::ssh::output::Output;
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::prompt::link::{TerminalLink, TypedInput, TypedInputs};
-use crate::ssh::script::{Script, ScriptFailure};
+use crate::ssh::script::ScriptFailure;
 
 const AT_TERMINAL: &str = include_str!("../../scripts/at_terminal.sh");
 const RUN: &str = include_str!("../../scripts/terminal.sh");
@@ -285,8 +285,7 @@ fn noting(mut error: Error, note: &str) -> Error {
 impl DetachedCommand<'_> {
     /// Types at its terminal, once at most under this number.
     async fn type_in(&self, number: u64, bytes: &[u8]) -> Result<Typing, ScriptFailure> {
-        let script = Script::new("type", library(TYPE), LIMIT).with(self.directory);
-        let script = script.with_token().with(&number).with_input(bytes);
+        let script = self.script("type", TYPE).with(&number).with_input(bytes);
         let answer = script.run(self.pool, self.alias).await?;
         let at = answer.words.get(1).and_then(|at| at.parse().ok());
         Ok(match (answer.word(), at) {
