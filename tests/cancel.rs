@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, Fixture, Sshd, directory, eventually, text};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually, is_still, text};
 
 #[tokio::test]
 async fn a_cancelled_task_is_stopped_and_can_be_retried() {
@@ -102,13 +102,6 @@ async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
 fn stubborn(alive: &str) -> String {
     let write = format!("while :; do date +%N >{alive}; sleep 0.05; done");
     format!("timeout 600 sh -c '{write}' & sh -c \"trap '' TERM; {write}\" & echo begun; wait")
-}
-
-/// Tells if nobody writes to `alive` any more.
-async fn is_still(alive: &str) -> bool {
-    let before = std::fs::read_to_string(alive).unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    std::fs::read_to_string(alive).unwrap() == before
 }
 
 #[tokio::test]

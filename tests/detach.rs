@@ -1,12 +1,12 @@
 //! Detached tasks: they outlive the connection, the server's restart and this program.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Client, Fixture, Sshd, assert_has, closed_port, directory, eventually, numbers,
+    Answer, Client, Fixture, Sshd, assert_has, closed_port, directory, eventually, is_still,
+    numbers,
 };
 
 async fn detach(client: &Client, cmd: &str) -> Answer {
@@ -128,13 +128,7 @@ async fn a_detached_task_is_cancelled_with_its_children_by_a_later_process() {
     eventually("it runs", || Path::new(&alive).exists()).await;
     let cancelled = client.call("task_cancel", json!({"id": id})).await.ok();
     cancelled.has(&json!({"status": "cancelled", "process": "stopped"}));
-    let before = std::fs::read_to_string(&alive).unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(
-        std::fs::read_to_string(&alive).unwrap(),
-        before,
-        "a child goes on"
-    );
+    assert!(is_still(&alive).await, "a child goes on");
     eventually("it is cleared away", || {
         left_in(sshd.directory.path()).is_empty()
     })

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::helper::search::{Search, Watch};
-use crate::helper::{Answer, BackgroundScene, Client, Sshd, eventually, eventually_so, text};
+use crate::helper::{
+    Answer, BackgroundScene, Client, Sshd, eventually, eventually_so, is_still, text, type_in,
+};
 
 const TOOL: &str = "task_exec_interactive";
 
@@ -32,11 +34,6 @@ async fn waits_at(client: &Client, task: &Answer, prompt: &str) -> Answer {
     let said = format!("waiting at: {prompt} (task_input");
     assert!(waited.text().contains(&said), "{}", waited.text());
     waited
-}
-
-async fn type_in(client: &Client, task: &Answer, mut input: Value) -> Answer {
-    input["id"] = task.facts()["id"].clone();
-    client.call("task_input", input).await
 }
 
 /// The directory of the only task on the server.
@@ -235,13 +232,7 @@ async fn all_below_the_terminal_is_cancelled_by_a_later_process() {
     let id = json!({"id": task.facts()["id"]});
     let cancelled = scene.client.call("task_cancel", id).await.ok();
     cancelled.has(&json!({"status": "cancelled", "process": "stopped"}));
-    let before = std::fs::read_to_string(&alive).unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-    assert_eq!(
-        std::fs::read_to_string(&alive).unwrap(),
-        before,
-        "a child goes on"
-    );
+    assert!(is_still(&alive).await, "a child goes on");
     scene.is_cleared_away().await;
 }
 

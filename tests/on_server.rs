@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, BackgroundScene, Client, directory, eventually};
+use crate::helper::{Answer, BackgroundScene, Client, directory, eventually, is_still};
 
 async fn sequence(scene: &BackgroundScene, work: Value) -> Answer {
     scene.begin("task_exec_sequence", work).await
@@ -207,13 +207,7 @@ async fn a_step_that_fails_or_takes_too_long_may_be_followed_by_the_next() {
         (&json!("/usr/share"), &json!("/usr/share"))
     );
     assert_eq!(facts["error"], "step 6 of 7: Exit code: 1");
-    let before = std::fs::read_to_string(&alive).unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert_eq!(
-        std::fs::read_to_string(&alive).unwrap(),
-        before,
-        "it was stopped"
-    );
+    assert!(is_still(&alive).await, "it was stopped");
     // A step whose time is up is an error of the call, as in a channel.
     let begun = sequence(
         &scene,
@@ -263,13 +257,7 @@ async fn a_sequence_on_its_server_is_stopped_truly() {
         "{}",
         cancelled.facts()
     );
-    let before = std::fs::read_to_string(&alive).unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert_eq!(
-        std::fs::read_to_string(&alive).unwrap(),
-        before,
-        "it goes on"
-    );
+    assert!(is_still(&alive).await, "it goes on");
     assert!(!Path::new(&never).exists());
     scene.is_cleared_away().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so, login_shell};
+use crate::helper::{Answer, Client, Fixture, Sshd, eventually_so, login_shell, type_in};
 
 /// A sync timeout that is over before a command may be said to wait.
 const SHORT: Duration = Duration::from_millis(1500);
@@ -15,11 +15,6 @@ async fn begun(client: &Client, cmd: &str, more: Value) -> Answer {
     let given = arguments.as_object_mut().unwrap();
     given.extend(more.as_object().unwrap().clone());
     client.call("task_exec_interactive", arguments).await.ok()
-}
-
-async fn type_in(client: &Client, task: &Answer, mut input: Value) -> Answer {
-    input["id"] = task.facts()["id"].clone();
-    client.call("task_input", input).await
 }
 
 #[tokio::test]

@@ -384,3 +384,9 @@ impl RawProcess {
         self.stdout = None;
     }
 }
+
+/// Types into a task.
+pub async fn type_in(client: &Client, task: &Answer, mut input: Value) -> Answer {
+    input["id"] = task.facts()["id"].clone();
+    client.call("task_input", input).await
+}

@@ -40,7 +40,7 @@ pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
 pub use background::BackgroundScene;
 pub use calls::{Calls, Effect, PROGRAMS, access};
-pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
+pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request, type_in};
 pub use device::{Device, DeviceFamily, ENABLE};
 pub use disk::SmallDisk;
 pub use embedded::{Dialogue, EmbeddedServer, Event, Fault, LoginTexts, Question, Turn};
@@ -214,6 +214,14 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "did not come about: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Returns whether nobody writes to a file any more, which is written to several times a second.
+pub async fn is_still(path: impl AsRef<Path>) -> bool {
+    let read = || std::fs::read_to_string(&path).unwrap();
+    let before = read();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    read() == before
 }
 
 /// The output of `seq 1 last`.
